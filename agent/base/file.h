@@ -1,0 +1,25 @@
+// Whole small files: read with a limit, write so that a crash leaves the old or the new, never half.
+#pragma once
+
+#include "base/result.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+namespace escort {
+
+// The whole regular file, at most `limit` bytes; a larger file, a FIFO or a device is an error, never a
+// partial read or a hang.
+[[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t limit);
+
+// Writes to a temporary name in the same folder, fsyncs, renames over `path`, fsyncs the folder.
+[[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode);
+
+// Regular files of `folder` whose name ends in `suffix` and does not start with a dot, in lexical order,
+// as whole paths. A missing folder is an error.
+[[nodiscard]] Result<std::vector<std::string>> list_files(const std::string& folder, std::string_view suffix);
+
+} // namespace escort
