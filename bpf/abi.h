@@ -1,0 +1,246 @@
+/* What the kernel programs and the daemon say to each other: maps, events, iterator records.
+ *
+ * The one header that both sides include. The label's layout (struct escort_label) is an ABI of its own,
+ * frozen, and adopted by every later version. Everything else is versioned by ESCORT_ABI: a daemon adopts
+ * pinned objects only when theirs is its own. All integers are in host order; times are CLOCK_BOOTTIME
+ * nanoseconds; pids are those of the agent's PID namespace unless a name says `kernel`. */
+#pragma once
+
+#ifdef __BPF__
+#include "vmlinux.h"
+#else
+#include <linux/types.h>
+#endif
+
+#define ESCORT_ABI 1
+
+/* Sizes of names. 16: TASK_COMM_LEN. 64: unit names and cgroup folders ("session-12345.scope", unit names;
+ * a longer name is cut and then matches nothing). 32: the executable's file name, of which only well-known
+ * short ones are compared. 16: tty_struct.name is 64, but "pts/4194303" is the longest that is used. */
+#define ESCORT_COMM 16
+#define ESCORT_NAME 64
+#define ESCORT_EXE 32
+#define ESCORT_TTY 16
+
+/* Map sizes. Sessions alive or not yet reported at once; beyond it a session is refused (counted). */
+#define ESCORT_MAX_SESSIONS 16384
+/* Tasks whose label could not be stored in task storage (no memory): very few at once. */
+#define ESCORT_MAX_ORPHANS 4096
+/* uids that were looked up and are no principals. */
+#define ESCORT_MAX_KNOWN_UIDS 16384
+/* Exempt units of a policy set. */
+#define ESCORT_MAX_EXEMPT_UNITS 32
+
+/* ---- The label: frozen (v1) ---- */
+struct escort_label {
+    __u64 id;       /* session, unique across reboots: boot id's first 32 bits << 32 | number */
+    __u32 flags;    /* 0 in v1 */
+    __u32 reserved; /* 0 */
+};
+
+/* ---- Rules: one array-of-maps, flipped by a single update ---- */
+enum escort_rule_kind {
+    ESCORT_RULE_PRINCIPAL = 1,   /* index: uid */
+    ESCORT_RULE_EXEMPT_UNIT = 2, /* index: 0, 1, ... */
+    ESCORT_RULE_EXEMPT_UID = 3,  /* index: uid; `units` is a bit set of exempt unit indexes */
+};
+struct escort_rule_key {
+    __u32 kind;
+    __u32 index;
+};
+enum escort_principal_flags {
+    ESCORT_PRINCIPAL_OBSERVE = 1, /* mode: observe: never signal */
+    ESCORT_PRINCIPAL_LOG = 2,     /* on_violation: log: never signal */
+    ESCORT_PRINCIPAL_PROBE = 4,   /* the agent's own canary account */
+    ESCORT_PRINCIPAL_PROCESS = 8, /* on_violation: kill_process: only the process that violates */
+};
+struct escort_rule {
+    __u64 window_until; /* principal: an approval is open until then; 0: none */
+    __u32 flags;        /* escort_principal_flags */
+    __u32 entries;      /* principal: bit set of 1 << escort_entry that may use a window */
+    __u32 units;        /* exempt uid, exempt unit 0 (ESCORT_RULE_EXEMPT_UNIT): units for any account */
+    __u32 reserved;
+    char unit[ESCORT_NAME]; /* exempt unit */
+};
+
+/* ---- Ways in; the numbers of escort::Entry ---- */
+enum escort_entry {
+    ESCORT_ENTRY_OTHER = 0,
+    ESCORT_ENTRY_SSHD = 1,
+    ESCORT_ENTRY_LOGIN = 2,
+    ESCORT_ENTRY_SU = 3,
+    ESCORT_ENTRY_SUDO = 4,
+    ESCORT_ENTRY_CRON = 5,
+    ESCORT_ENTRY_AT = 6,
+    ESCORT_ENTRY_SYSTEMD = 7,
+    ESCORT_ENTRY_UNIT = 8,
+    ESCORT_ENTRY_EXISTING = 9,
+};
+
+/* ---- A session: written by the kernel alone ---- */
+struct escort_session {
+    __u64 opened_ns;
+    __u64 events;  /* lifecycle events of this session so far: gaps show a lost one */
+    __s64 live;    /* tasks alive that carry the label */
+    __u64 last_ns; /* when the last task went; 0 while any lives */
+    __u32 uid;
+    __u32 entry;
+    __u32 reason; /* escort_reason at the opening */
+    __u32 flags;  /* escort_session_flags */
+};
+enum escort_session_flags {
+    ESCORT_SESSION_REFUSED = 1, /* dead at birth: the kernel itself removes the entry at the end */
+    ESCORT_SESSION_THREAD = 2,  /* opened by a thread whose leader keeps another real uid */
+    ESCORT_SESSION_PROBE = 4,
+};
+
+/* ---- Its verdict: the first by the kernel, every other by the daemon ---- */
+enum escort_verdict_flags {
+    ESCORT_VERDICT_DEAD = 1,     /* refused at every hook */
+    ESCORT_VERDICT_JUDGED = 2,   /* the daemon has judged it */
+    ESCORT_VERDICT_OBSERVE = 4,  /* never signalled, whatever else is set */
+    ESCORT_VERDICT_RELEASED = 8, /* its account is no principal any more */
+};
+struct escort_verdict {
+    __u64 deadline_ns; /* dead from then on */
+    __u32 flags;
+    __u32 reserved;
+};
+/* Further principal accounts that a judged session may turn into (the approval's `also`). */
+struct escort_also_key {
+    __u64 id;
+    __u32 uid;
+    __u32 reserved;
+};
+
+/* ---- Tasks without storage for a label ---- */
+struct escort_orphan_key {
+    __u32 kernel_tid; /* in the initial PID namespace */
+    __u32 reserved;
+    __u64 start_ns;
+};
+
+/* ---- Lifecycle ring ---- */
+enum escort_event_type {
+    ESCORT_EVENT_OPENED = 1,  /* a session started: admitted, observed or refused */
+    ESCORT_EVENT_ENTERED = 2, /* a labelled task took another principal's uid */
+    ESCORT_EVENT_LAST = 3,    /* the session's last task is gone */
+    ESCORT_EVENT_UNKNOWN = 4, /* a uid that was never looked up */
+    ESCORT_EVENT_EXEMPT = 5,  /* a root job of an exempt unit switched to a principal */
+};
+enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h */
+    ESCORT_REASON_NONE = 0,
+    ESCORT_REASON_WINDOW = 1,    /* admitted: a window is open */
+    ESCORT_REASON_NO_WINDOW = 2, /* no approval is open for the account */
+    ESCORT_REASON_ENTRY = 3,     /* the way in may not use an approval */
+    ESCORT_REASON_DEAD = 4,      /* the session has been ended */
+    ESCORT_REASON_DEADLINE = 5,  /* the session is past its deadline */
+    ESCORT_REASON_ALSO = 6,      /* its approval doesn't name that account */
+    ESCORT_REASON_NO_ROOM = 7,   /* the session could not be recorded: refused */
+    ESCORT_REASON_EXEMPT = 8,
+    ESCORT_REASON_UNKNOWN_SESSION = 9, /* a label without a verdict: refused */
+};
+struct escort_event {
+    __u32 abi; /* ESCORT_ABI: read first */
+    __u32 type;
+    __u64 id;
+    __u64 number; /* of this session's lifecycle events, from 1; 0 where there is no session */
+    __u64 time_ns;
+    __u64 opened_ns;
+    __u64 start_ns; /* the task's start, with tgid its identity */
+    __u32 tid;
+    __u32 tgid;
+    __u32 uid; /* the account's, the one that was entered */
+    __u32 entry;
+    __u32 reason;
+    __u32 flags; /* escort_event_flags */
+    __u32 loginuid;
+    __u32 audit_session;
+    char comm[ESCORT_COMM];
+    char exe[ESCORT_EXE];
+    char tty[ESCORT_TTY];
+    char cgroup[ESCORT_NAME];
+    char cgroup_parent[ESCORT_NAME];
+};
+enum escort_event_flags {
+    ESCORT_EVENT_REFUSED = 1,
+    ESCORT_EVENT_OBSERVED = 2,      /* would have been refused: mode observe, on_violation log */
+    ESCORT_EVENT_SIGNALLED = 4,     /* SIGKILL is pending on the task */
+    ESCORT_EVENT_THREAD_SPARED = 8, /* a thread of a process that keeps another real uid */
+    ESCORT_EVENT_PROBE = 16,
+};
+
+/* ---- Task iterator ---- */
+enum escort_iter_mode {
+    ESCORT_ITER_LABELLED = 1, /* every task with a label (of `id`, when that is not 0) */
+    ESCORT_ITER_CGROUP = 2,   /* every task of cgroup `id`, labelled or not */
+    ESCORT_ITER_ADOPT = 3,    /* label principals' tasks that have none; emit those and unknown uids */
+};
+struct escort_iter_request {
+    __u32 mode;
+    __u32 reserved;
+    __u64 id;
+};
+enum escort_task_flags {
+    ESCORT_TASK_GONE = 1,    /* exiting or a zombie */
+    ESCORT_TASK_ADOPTED = 2, /* labelled in this pass */
+    ESCORT_TASK_UNKNOWN = 4, /* its uid was never looked up */
+    ESCORT_TASK_ATTRIBUTED = 8, /* a principal's login uid, but another uid: reported, never killed */
+};
+struct escort_task {
+    __u64 id; /* 0: no label */
+    __u64 start_ns;
+    __u64 cgroup_id;
+    __u32 tid;
+    __u32 tgid;
+    __u32 uid;
+    __u32 loginuid;
+    __u32 audit_session;
+    __u32 flags; /* escort_task_flags */
+    char comm[ESCORT_COMM];
+};
+
+/* ---- Counters (per CPU, summed by the reader): nothing fails in silence ---- */
+enum escort_counter {
+    ESCORT_COUNT_OPENED,
+    ESCORT_COUNT_REFUSED,
+    ESCORT_COUNT_SIGNAL_FAILED,
+    ESCORT_COUNT_LABEL_ORPHANED,  /* went to the orphan map */
+    ESCORT_COUNT_LABEL_LOST,      /* not even there: the task was signalled */
+    ESCORT_COUNT_SESSION_NO_ROOM, /* sessions or verdicts full */
+    ESCORT_COUNT_RING_FULL,       /* a lifecycle event was not written; found by reconciling */
+    ESCORT_COUNT_THREAD_SPARED,
+    ESCORT_COUNT_UNGOVERNED, /* a principal's uid in a container: no session */
+    ESCORT_COUNT_EXEMPTED,
+    ESCORT_COUNT_UNKNOWN_UID,
+    ESCORT_COUNT_VERDICT_MISSING, /* a label without a verdict */
+    ESCORT_COUNT_MAX,
+};
+
+/* ---- Who is governed: learnt once, from the daemon's own task ---- */
+struct escort_config {
+    __u32 abi;
+    __u32 ready; /* 0: the hooks do nothing yet */
+    __u32 pid_ns;
+    __u32 pid_ns_level;
+    __u32 user_ns;
+    __u32 root_dev;
+    __u64 root_ino;
+    __u64 cgroup_root; /* kernfs id of the root of the agent's cgroup namespace */
+    __u32 boot;        /* first 32 bits of the boot id */
+    __u32 uid_min;     /* uids from here on are accounts that may have to be looked up */
+    __u64 next;        /* number of the next session */
+};
+
+#ifndef __BPF__
+static_assert(sizeof(struct escort_label) == 16, "the label's layout is frozen");
+static_assert(sizeof(struct escort_rule) == 88, "abi");
+static_assert(sizeof(struct escort_session) == 48, "abi");
+static_assert(sizeof(struct escort_verdict) == 16, "abi");
+static_assert(sizeof(struct escort_also_key) == 16, "abi");
+static_assert(sizeof(struct escort_orphan_key) == 16, "abi");
+static_assert(sizeof(struct escort_event) == 272, "abi");
+static_assert(sizeof(struct escort_task) == 64, "abi");
+static_assert(sizeof(struct escort_config) == 56, "abi");
+static_assert(sizeof(struct escort_iter_request) == 16, "abi");
+#endif

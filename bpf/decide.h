@@ -1,0 +1,100 @@
+/* The one decision, as a pure function: what the hooks gathered in, what to do out.
+ *
+ * Compiled into the kernel programs and, natively, into the unit tests. It reads no map, calls no helper,
+ * knows no kernel type. Whatever is unsure is refused. */
+#pragma once
+
+#include "abi.h"
+
+#ifdef __cplusplus
+#define ESCORT_INLINE inline
+#else
+#define ESCORT_INLINE static __attribute__((always_inline))
+#endif
+
+/* What the hooks know of the task at this moment. Booleans are 0 or 1. */
+struct escort_facts {
+    __u64 now_ns;
+    /* its session, when it carries a label */
+    __u32 labelled;
+    __u32 verdict_known; /* the label's verdict was found */
+    struct escort_verdict verdict;
+    __u32 session_uid;
+    __u32 also; /* its approval names the entered account */
+    /* the account whose uid it enters, if it does */
+    __u32 enters;
+    __u32 uid;
+    __u64 window_until;
+    __u32 principal_flags;
+    __u32 entries;
+    __u32 entry;
+    __u32 governed;
+    __u32 exempt;
+    /* a thread whose group leader keeps another real uid: a signal would kill a bystander */
+    __u32 foreign_leader;
+};
+
+struct escort_decision {
+    __u32 open;    /* a session starts here */
+    __u32 refuse;  /* it may not go on: dead in the map */
+    __u32 signal;  /* SIGKILL now */
+    __u32 observe; /* refused on paper only */
+    __u32 reason;  /* escort_reason */
+};
+
+/* May a session of this account start, or a session become this account, now and by this way in?
+ * ESCORT_REASON_WINDOW: yes. */
+ESCORT_INLINE __u32 escort_window(const struct escort_facts* facts) {
+    if (facts->window_until <= facts->now_ns) return ESCORT_REASON_NO_WINDOW;
+    if (!(facts->entries & (1u << (facts->entry & 31u)))) return ESCORT_REASON_ENTRY;
+    return ESCORT_REASON_WINDOW;
+}
+
+/* Why a task that carries a label may not go on; ESCORT_REASON_NONE when it may. */
+ESCORT_INLINE __u32 escort_live(const struct escort_facts* facts) {
+    if (!facts->verdict_known) return ESCORT_REASON_UNKNOWN_SESSION;
+    if (facts->verdict.flags & ESCORT_VERDICT_RELEASED) return ESCORT_REASON_NONE;
+    if (facts->verdict.flags & ESCORT_VERDICT_DEAD) return ESCORT_REASON_DEAD;
+    if (facts->verdict.deadline_ns <= facts->now_ns) return ESCORT_REASON_DEADLINE;
+    return ESCORT_REASON_NONE;
+}
+
+/* A labelled task that enters a principal's uid: its own account's, an `also`, or the end of it. */
+ESCORT_INLINE __u32 escort_entered(const struct escort_facts* facts) {
+    if (facts->uid == facts->session_uid && !(facts->verdict.flags & ESCORT_VERDICT_RELEASED))
+        return ESCORT_REASON_NONE;
+    if (facts->also) return ESCORT_REASON_NONE;
+    /* Not judged yet (the daemon is down, or this is the first millisecond) or released: at least a window
+     * must be open for that account too; the daemon judges the rest. */
+    if (!(facts->verdict.flags & ESCORT_VERDICT_JUDGED) || (facts->verdict.flags & ESCORT_VERDICT_RELEASED)) {
+        __u32 window = escort_window(facts);
+        return window == ESCORT_REASON_WINDOW ? ESCORT_REASON_NONE : window;
+    }
+    return ESCORT_REASON_ALSO;
+}
+
+ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* facts) {
+    struct escort_decision decision = {0, 0, 0, 0, ESCORT_REASON_NONE};
+
+    if (facts->labelled) {
+        decision.reason = escort_live(facts);
+        if (decision.reason == ESCORT_REASON_NONE && facts->enters) decision.reason = escort_entered(facts);
+        if (decision.reason == ESCORT_REASON_NONE) return decision;
+        decision.refuse = 1;
+        decision.observe = facts->verdict_known && (facts->verdict.flags & ESCORT_VERDICT_OBSERVE) != 0;
+    } else {
+        if (!facts->enters || !facts->governed) return decision;
+        if (facts->exempt) {
+            decision.reason = ESCORT_REASON_EXEMPT;
+            return decision;
+        }
+        decision.open = 1;
+        decision.reason = escort_window(facts);
+        if (decision.reason == ESCORT_REASON_WINDOW) return decision;
+        decision.refuse = 1;
+        decision.observe =
+            (facts->principal_flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG)) != 0;
+    }
+    decision.signal = !decision.observe && !facts->foreign_leader;
+    return decision;
+}

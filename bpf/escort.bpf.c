@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* The hooks of tier `kill`: they gather, decide.h decides, and a refused task gets SIGKILL before its next
+ * instruction in user mode. One set of decisions, two sets of hooks for the change of identity: fentry where
+ * the kernel has BPF trampolines, syscall tracepoints where it hasn't. */
+#include "session.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The verdict and the session behind a label, as facts. */
+static __always_inline struct escort_session* gather_session(struct escort_facts* facts, __u64 id) {
+    struct escort_verdict* verdict = bpf_map_lookup_elem(&verdicts, &id);
+    struct escort_session* session = bpf_map_lookup_elem(&sessions, &id);
+
+    facts->labelled = 1;
+    if (verdict && session) {
+        facts->verdict_known = 1;
+        facts->verdict = *verdict;
+        facts->session_uid = session->uid;
+    } else {
+        count(ESCORT_COUNT_VERDICT_MISSING);
+    }
+    return session;
+}
+
+static __always_inline void gather_account(struct escort_facts* facts, __u32 uid, const struct escort_rule* rule) {
+    facts->enters = 1;
+    facts->uid = uid;
+    facts->window_until = rule->window_until;
+    facts->principal_flags = rule->flags;
+    facts->entries = rule->entries;
+}
+
+/* A uid that was never looked up: the daemon is told, once. */
+static __always_inline void report_unknown(struct task_struct* task, const struct cred* cred, __u32 uid,
+                                           const struct escort_config* cfg) {
+    __u32 one = 1;
+
+    if (uid < cfg->uid_min || bpf_map_lookup_elem(&known_uids, &uid)) return;
+    if (!is_governed(task, cred, cfg)) return;
+    bpf_map_update_elem(&known_uids, &uid, &one, BPF_ANY);
+    count(ESCORT_COUNT_UNKNOWN_UID);
+    report(task, NULL, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, cfg);
+}
+
+static __always_inline __u32 event_flags(const struct escort_decision* decision, const struct escort_facts* facts) {
+    return (decision->refuse && !decision->observe ? ESCORT_EVENT_REFUSED : 0) |
+           (decision->refuse && decision->observe ? ESCORT_EVENT_OBSERVED : 0) |
+           (decision->signal ? ESCORT_EVENT_SIGNALLED : 0) |
+           (facts->foreign_leader ? ESCORT_EVENT_THREAD_SPARED : 0) |
+           (facts->principal_flags & ESCORT_PRINCIPAL_PROBE ? ESCORT_EVENT_PROBE : 0);
+}
+
+/* A session starts: recorded, labelled, reported, and refused when it must be. */
+static __noinline int open_session(struct task_struct* task, struct escort_facts* facts, struct names* names,
+                                   struct escort_config* cfg) {
+    struct escort_decision decision = escort_decide(facts);
+    bool dead = decision.refuse && !decision.observe;
+    struct escort_session session = {
+        .opened_ns = facts->now_ns,
+        .live = 1,
+        .uid = facts->uid,
+        .entry = facts->entry,
+        .reason = decision.reason,
+        .flags = (dead ? ESCORT_SESSION_REFUSED : 0) | (facts->foreign_leader ? ESCORT_SESSION_THREAD : 0) |
+                 (facts->principal_flags & ESCORT_PRINCIPAL_PROBE ? ESCORT_SESSION_PROBE : 0),
+    };
+    struct escort_verdict verdict = {
+        .deadline_ns = decision.observe ? (__u64)-1 : facts->window_until,
+        .flags = (dead ? ESCORT_VERDICT_DEAD : 0) | (decision.observe ? ESCORT_VERDICT_OBSERVE : 0),
+    };
+    __u64 id = record_session(cfg, &session, &verdict);
+
+    count(ESCORT_COUNT_OPENED);
+    if (!id || !set_label(task, id)) {
+        decision.refuse = 1;
+        decision.observe = facts->principal_flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG);
+        decision.signal = !decision.observe && !facts->foreign_leader;
+        decision.reason = ESCORT_REASON_NO_ROOM;
+    }
+    if (decision.refuse && !decision.observe) count(ESCORT_COUNT_REFUSED);
+    if (facts->foreign_leader) count(ESCORT_COUNT_THREAD_SPARED);
+    if (decision.signal) kill_current();
+    remember_in_group(task, id);
+    report(task, names, ESCORT_EVENT_OPENED, id, id ? bpf_map_lookup_elem(&sessions, &id) : NULL, facts->uid,
+           facts->entry, decision.reason, event_flags(&decision, facts), cfg);
+    return opaque_zero();
+}
+
+/* A task that carries a label: may it go on, as the account that it enters (if it enters one)? */
+static __noinline int judge_labelled(struct task_struct* task, __u64 id, struct escort_facts* facts,
+                                     struct escort_config* cfg) {
+    struct escort_session* session = gather_session(facts, id);
+    struct escort_also_key key = {.id = id, .uid = facts->uid};
+    struct escort_decision decision;
+    struct names names;
+
+    if (facts->enters) {
+        facts->also = bpf_map_lookup_elem(&also, &key) != NULL;
+        read_names(task, &names);
+        facts->entry = escort_entry_of(names.exe, names.cgroup, names.parent);
+    }
+    decision = escort_decide(facts);
+    if (decision.signal) kill_current();
+    if (facts->enters && facts->uid != facts->session_uid)
+        report(task, &names, ESCORT_EVENT_ENTERED, id, session, facts->uid, facts->entry, decision.reason,
+               event_flags(&decision, facts), cfg);
+    return opaque_zero();
+}
+
+/* The task's real uid is, or is about to be, `uid`: rule 1 of 'When a session starts'. */
+static __always_inline int on_identity(struct task_struct* task, const struct cred* cred, __u32 uid) {
+    struct escort_facts facts = {.now_ns = bpf_ktime_get_boot_ns()};
+    struct escort_config* cfg = get_config();
+    __u64 id = session_of(task);
+    struct escort_rule* rule;
+    struct names names;
+    void* inner;
+
+    if (!cfg || !cfg->ready) return 0;
+    inner = get_rules();
+    if (!inner) return 0; /* before the first rules */
+    rule = find_rule(inner, ESCORT_RULE_PRINCIPAL, uid);
+    if (rule) gather_account(&facts, uid, rule);
+    if (id || rule) facts.foreign_leader = has_foreign_leader(task, uid);
+    if (id) return judge_labelled(task, id, &facts, cfg);
+    if (!rule) {
+        report_unknown(task, cred, uid, cfg);
+        return 0;
+    }
+
+    if (BPF_CORE_READ(task, flags) & PF_KTHREAD) return 0;
+    facts.governed = is_governed(task, cred, cfg);
+    if (!facts.governed) {
+        count(ESCORT_COUNT_UNGOVERNED);
+        return 0;
+    }
+    id = session_of_group(task);
+    if (id && set_label(task, id)) {
+        struct escort_session* session = bpf_map_lookup_elem(&sessions, &id);
+        if (session) __sync_fetch_and_add(&session->live, 1);
+        return judge_labelled(task, id, &facts, cfg);
+    }
+    read_names(task, &names);
+    facts.entry = escort_entry_of(names.exe, names.cgroup, names.parent);
+    facts.exempt = is_exempt(task, uid, &names, inner, cfg);
+    if (facts.exempt) {
+        count(ESCORT_COUNT_EXEMPTED);
+        report(task, &names, ESCORT_EVENT_EXEMPT, 0, NULL, uid, facts.entry, ESCORT_REASON_EXEMPT, 0, cfg);
+        return 0;
+    }
+    return open_session(task, &facts, &names, cfg);
+}
+
+/* ---- Change of identity, by trampoline: commit_creds is what every set*uid call and exec ends in ---- */
+SEC("fentry/commit_creds")
+int BPF_PROG(escort_commit_creds, struct cred* new) {
+    struct task_struct* task = bpf_get_current_task_btf();
+    __u32 uid = new->uid.val;
+
+    if (BPF_CORE_READ(task, cred, uid.val) == uid && !session_of(task)) return 0;
+    return on_identity(task, new, uid);
+}
+
+/* ---- Change of identity, by syscall tracepoint: at the return, before user mode ---- */
+static __always_inline int on_set_uid(long ret) {
+    struct task_struct* task = bpf_get_current_task_btf();
+    const struct cred* cred = task->cred;
+
+    if (ret != 0) return 0;
+    return on_identity(task, cred, BPF_CORE_READ(cred, uid.val));
+}
+
+SEC("tracepoint/syscalls/sys_exit_setuid")
+int escort_setuid(struct trace_event_raw_sys_exit* ctx) { return on_set_uid(ctx->ret); }
+
+SEC("tracepoint/syscalls/sys_exit_setreuid")
+int escort_setreuid(struct trace_event_raw_sys_exit* ctx) { return on_set_uid(ctx->ret); }
+
+SEC("tracepoint/syscalls/sys_exit_setresuid")
+int escort_setresuid(struct trace_event_raw_sys_exit* ctx) { return on_set_uid(ctx->ret); }
+
+/* ---- Fork: the label is inherited here, since this hook sees every kind of new task (io_uring workers
+ * too, which sched_process_fork misses). `current` is the parent ---- */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
+    struct task_struct* parent = bpf_get_current_task_btf();
+    __u64 id = session_of(parent);
+    struct escort_facts facts = {};
+    struct escort_session* session;
+    struct escort_decision decision;
+
+    if (!id) return 0;
+    session = gather_session(&facts, id);
+    if (session) __sync_fetch_and_add(&session->live, 1);
+    if (!set_label(child, id)) {
+        if (session) __sync_fetch_and_add(&session->live, -1);
+        /* Unseen it must not live: the kernel can signal it where it has the means, else its parent. */
+        if (bpf_send_signal_task) bpf_send_signal_task(child, SIGKILL, PIDTYPE_TGID, 0);
+        else kill_current();
+    }
+    facts.now_ns = bpf_ktime_get_boot_ns();
+    facts.foreign_leader = has_foreign_leader(parent, BPF_CORE_READ(parent, cred, uid.val));
+    decision = escort_decide(&facts);
+    if (decision.refuse && !decision.observe && bpf_send_signal_task && !(clone_flags & 0x00010000 /* CLONE_THREAD */))
+        bpf_send_signal_task(child, SIGKILL, PIDTYPE_TGID, 0);
+    if (decision.signal) kill_current();
+    return 0;
+}
+
+/* ---- Exec: an ended session goes no further; rule 2 (set-user-ID programs); and a task that took a
+ * principal's uid without any hook seeing it is found here ---- */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(escort_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+    __u64 id = session_of(task);
+    const struct cred* cred = task->cred;
+    struct escort_facts facts = {};
+    struct escort_config* cfg;
+    __u32 uid, euid;
+    void* inner;
+
+    if (id) {
+        cfg = get_config();
+        if (!cfg) return 0;
+        facts.now_ns = bpf_ktime_get_boot_ns();
+        return judge_labelled(task, id, &facts, cfg);
+    }
+    inner = get_rules();
+    if (!inner) return 0;
+    uid = BPF_CORE_READ(cred, uid.val);
+    if (find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) return on_identity(task, cred, uid);
+    if (!(BPF_CORE_READ(bprm, file, f_inode, i_mode) & S_ISUID)) return 0;
+    euid = BPF_CORE_READ(cred, euid.val);
+    if (find_rule(inner, ESCORT_RULE_PRINCIPAL, euid)) return on_identity(task, cred, euid);
+    return 0;
+}
+
+/* ---- Exit: live tasks are counted, so that a session's end is an event ---- */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(escort_exit, struct task_struct* task) {
+    __u64 id = session_of(task);
+    struct escort_session* session;
+    struct escort_config* cfg;
+
+    if (!id) return 0;
+    drop_orphan(task);
+    session = bpf_map_lookup_elem(&sessions, &id);
+    cfg = get_config();
+    if (!session || !cfg || __sync_fetch_and_add(&session->live, -1) != 1) return 0;
+    session->last_ns = bpf_ktime_get_boot_ns();
+    report(task, NULL, ESCORT_EVENT_LAST, id, session, session->uid, session->entry, session->reason,
+           session->flags & ESCORT_SESSION_PROBE ? ESCORT_EVENT_PROBE : 0, cfg);
+    if (session->flags & ESCORT_SESSION_REFUSED) {
+        bpf_map_delete_elem(&verdicts, &id);
+        bpf_map_delete_elem(&sessions, &id);
+    }
+    return 0;
+}
+
+/* ---- The agent's own place, read from its own task: run once by the daemon ---- */
+SEC("syscall")
+int escort_learn_agent(void* ctx) {
+    struct task_struct* task = bpf_get_current_task_btf();
+    struct pid* pid = BPF_CORE_READ(task, thread_pid);
+    struct inode* root = BPF_CORE_READ(task, fs, root.dentry, d_inode);
+    struct escort_config* cfg = get_config();
+
+    if (!cfg) return 1;
+    cfg->pid_ns_level = BPF_CORE_READ(pid, level);
+    cfg->pid_ns = pid_ns_at_level(pid, cfg->pid_ns_level);
+    cfg->user_ns = BPF_CORE_READ(task, cred, user_ns, ns.inum);
+    cfg->root_dev = BPF_CORE_READ(root, i_sb, s_dev);
+    cfg->root_ino = BPF_CORE_READ(root, i_ino);
+    cfg->cgroup_root = BPF_CORE_READ(task, nsproxy, cgroup_ns, root_cset, dfl_cgrp, kn, id);
+    return cfg->pid_ns ? 0 : 1;
+}
+
+#include "iter.h"

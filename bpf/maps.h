@@ -1,0 +1,141 @@
+/* Every map, with who writes it. All but `rules_inner`'s copies are pinned and survive the daemon. */
+#pragma once
+
+#include "vmlinux.h"
+
+#include "abi.h"
+
+#include <bpf/bpf_helpers.h>
+
+/* Labels. Layout frozen; adopted by every later version. Written by the kernel. */
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct escort_label);
+} labels SEC(".maps");
+
+/* On a group leader: the session that one of its threads opened before it did (a process that changes its
+ * uid thread by thread, as glibc and Go do, is one session). Written by the kernel. */
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct escort_label);
+} groups SEC(".maps");
+
+/* Labels of tasks that have no storage. Written by the kernel. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ESCORT_MAX_ORPHANS);
+    __type(key, struct escort_orphan_key);
+    __type(value, struct escort_label);
+} orphans SEC(".maps");
+
+/* Facts of each session. Inserted and counted by the kernel; removed by the daemon (a refused one: by the
+ * kernel, so that refusals don't fill the map while the daemon is down). */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ESCORT_MAX_SESSIONS);
+    __type(key, __u64);
+    __type(value, struct escort_session);
+} sessions SEC(".maps");
+
+/* Verdict of each session. First written by the kernel, then by the daemon alone. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ESCORT_MAX_SESSIONS);
+    __type(key, __u64);
+    __type(value, struct escort_verdict);
+} verdicts SEC(".maps");
+
+/* Further accounts that a session may turn into. Written by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, ESCORT_MAX_SESSIONS);
+    __type(key, struct escort_also_key);
+    __type(value, __u32);
+} also SEC(".maps");
+
+/* Principals, windows, exemptions: the daemon builds a new inner map and flips it in by one update. */
+struct rules_inner {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(struct escort_rule_key)); /* clang leaves the pointees of an inner map without BTF */
+    __uint(value_size, sizeof(struct escort_rule));
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __array(values, struct rules_inner);
+} rules SEC(".maps");
+
+/* uids that were looked up and are no principals; the value is unused. Inserted by both, emptied by the
+ * daemon when the policy changes. LRU: an evicted uid is looked up again. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, ESCORT_MAX_KNOWN_UIDS);
+    __type(key, __u32);
+    __type(value, __u32);
+} known_uids SEC(".maps");
+
+/* Learnt by learn_agent, completed by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct escort_config);
+} config SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, ESCORT_COUNT_MAX);
+    __type(key, __u32);
+    __type(value, __u64);
+} counters SEC(".maps");
+
+/* Lifecycle events. 1 MiB holds 3,700: more than the tasks that this event can come from in the time the
+ * daemon needs to restart; what is lost all the same is counted and reconciled from `sessions`. */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 20);
+} lifecycle SEC(".maps");
+
+/* What the next pass of the task iterator does. Written by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct escort_iter_request);
+} iter_request SEC(".maps");
+
+/* 0 that clang can't see through: else it drops a subprogram's constant return value and leaves a stack
+ * pointer in r0, which the verifier refuses. */
+static __always_inline int opaque_zero(void) {
+    int zero = 0;
+    asm volatile("" : "+r"(zero));
+    return zero;
+}
+
+static __always_inline void count(enum escort_counter which) {
+    __u32 key = which;
+    __u64* value = bpf_map_lookup_elem(&counters, &key);
+    if (value) (*value)++;
+}
+
+static __always_inline struct escort_config* get_config(void) {
+    __u32 zero = 0;
+    return bpf_map_lookup_elem(&config, &zero);
+}
+
+static __always_inline struct escort_rule* find_rule(void* inner, enum escort_rule_kind kind, __u32 index) {
+    struct escort_rule_key key = {.kind = kind, .index = index};
+    return bpf_map_lookup_elem(inner, &key);
+}
+
+/* The rules in force: one look-up, used for everything that one decision needs. */
+static __always_inline void* get_rules(void) {
+    __u32 zero = 0;
+    return bpf_map_lookup_elem(&rules, &zero);
+}

@@ -1,0 +1,129 @@
+/* Facts about a task: who it is, where it stands, whether it is governed. Reads only. */
+#pragma once
+
+#include "entry.h"
+#include "flavors.h"
+#include "maps.h"
+
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
+#define S_ISUID 0004000
+
+/* What tells the way in: 160 bytes, so on the stack (a per-CPU scratch could be taken by another task). */
+struct names {
+    char exe[ESCORT_EXE];
+    char cgroup[ESCORT_NAME];
+    char parent[ESCORT_NAME];
+};
+
+static __always_inline struct kernfs_node* cgroup_node(struct task_struct* task) {
+    return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+}
+
+static __always_inline void read_names(struct task_struct* task, struct names* names) {
+    const unsigned char* exe = BPF_CORE_READ(task, mm, exe_file, f_path.dentry, d_name.name);
+    struct kernfs_node* node = cgroup_node(task);
+
+    __builtin_memset(names, 0, sizeof(*names));
+    bpf_probe_read_kernel_str(names->exe, sizeof(names->exe), exe);
+    bpf_probe_read_kernel_str(names->cgroup, sizeof(names->cgroup), BPF_CORE_READ(node, name));
+    node = kernfs_parent(node);
+    if (node) bpf_probe_read_kernel_str(names->parent, sizeof(names->parent), BPF_CORE_READ(node, name));
+}
+
+/* Entry of struct pid's table at `level`. The index varies, so the address is reckoned from relocated sizes. */
+static __always_inline void* pid_at_level(struct pid* pid, __u32 level) {
+    return (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+}
+
+static __always_inline __u32 pid_ns_at_level(struct pid* pid, __u32 level) {
+    struct pid_namespace* ns = NULL;
+    bpf_probe_read_kernel(&ns, sizeof(ns), pid_at_level(pid, level) + bpf_core_field_offset(struct upid, ns));
+    return BPF_CORE_READ(ns, ns.inum);
+}
+
+/* The task's number in the agent's PID namespace; 0 when it has none there. */
+static __always_inline __u32 agent_pid(struct task_struct* task, const struct escort_config* cfg) {
+    struct pid* pid = BPF_CORE_READ(task, thread_pid);
+    __u32 level = BPF_CORE_READ(pid, level), number = 0;
+
+    if (!pid || level < cfg->pid_ns_level) return 0;
+    bpf_probe_read_kernel(&number, sizeof(number),
+                          pid_at_level(pid, cfg->pid_ns_level) + bpf_core_field_offset(struct upid, nr));
+    return number;
+}
+
+/* Is it a task of this host (architecture.md, 'Who is governed')? `cred` is the identity it has or is about
+ * to have. */
+static __always_inline bool is_governed(struct task_struct* task, const struct cred* cred,
+                                        const struct escort_config* cfg) {
+    struct pid* pid = BPF_CORE_READ(task, thread_pid);
+    __u32 level = BPF_CORE_READ(pid, level);
+    struct inode* root;
+
+    if (!pid || level < cfg->pid_ns_level) return false;
+    if (pid_ns_at_level(pid, cfg->pid_ns_level) != cfg->pid_ns) return false;
+    if (level == cfg->pid_ns_level) return true;
+    /* Nested: `unshare -pf` and PrivatePIDs= keep the host's root and user namespace, a container doesn't. */
+    root = BPF_CORE_READ(task, fs, root.dentry, d_inode);
+    return BPF_CORE_READ(root, i_ino) == cfg->root_ino && BPF_CORE_READ(root, i_sb, s_dev) == cfg->root_dev &&
+           BPF_CORE_READ(cred, user_ns, ns.inum) == cfg->user_ns;
+}
+
+/* A thread of a process whose leader keeps another real uid (rpc.gssd): signalling it kills a bystander. */
+static __always_inline bool has_foreign_leader(struct task_struct* task, __u32 uid) {
+    if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid)) return false;
+    return BPF_CORE_READ(task, group_leader, cred, uid.val) != uid;
+}
+
+static __always_inline bool is_unit(const char* name, const struct escort_rule* rule) {
+    for (int i = 0; i < ESCORT_NAME; i++) {
+        if (name[i] != rule->unit[i]) return false;
+        if (name[i] == 0) return i > 0;
+    }
+    return false;
+}
+
+/* Was the task forked, in however many steps, from PID 1 into the cgroup it stands in? Every ancestor up to
+ * PID 1 must stand there too; 16 steps are more than a job of a unit has. */
+static __always_inline bool descends_in_cgroup(struct task_struct* task, struct kernfs_node* node,
+                                               const struct escort_config* cfg) {
+    struct task_struct* ancestor = BPF_CORE_READ(task, group_leader);
+
+    for (int i = 0; i < 16; i++) {
+        ancestor = BPF_CORE_READ(ancestor, real_parent);
+        if (!ancestor) return false;
+        if (agent_pid(ancestor, cfg) == 1) return true;
+        if (cgroup_node(ancestor) != node) return false;
+    }
+    return false;
+}
+
+/* Is it a job of a unit that may switch to this account (`exempt:`)? Only asked of a task without a label. */
+static __always_inline bool is_exempt(struct task_struct* task, __u32 uid, const struct names* names, void* inner,
+                                      const struct escort_config* cfg) {
+    struct escort_rule* account = find_rule(inner, ESCORT_RULE_EXEMPT_UID, uid);
+    struct escort_rule* anybody = find_rule(inner, ESCORT_RULE_EXEMPT_UID, (__u32)-1);
+    __u32 units = (account ? account->units : 0) | (anybody ? anybody->units : 0);
+    struct kernfs_node* node = cgroup_node(task);
+
+    if (!units || !escort_name_is(names->parent, "system.slice")) return false;
+    if (BPF_CORE_READ(kernfs_parent(kernfs_parent(node)), id) != cfg->cgroup_root) return false;
+    for (__u32 i = 0; i < ESCORT_MAX_EXEMPT_UNITS; i++) {
+        struct escort_rule* unit;
+        if (!(units & (1u << i))) continue;
+        unit = find_rule(inner, ESCORT_RULE_EXEMPT_UNIT, i);
+        if (unit && is_unit(names->cgroup, unit)) return descends_in_cgroup(task, node, cfg);
+    }
+    return false;
+}
+
+static __always_inline __u32 login_uid(struct task_struct* task) {
+    if (!bpf_core_field_exists(task->loginuid)) return (__u32)-1;
+    return BPF_CORE_READ(task, loginuid.val);
+}
+
+static __always_inline __u32 audit_session(struct task_struct* task) {
+    if (!bpf_core_field_exists(task->sessionid)) return (__u32)-1;
+    return BPF_CORE_READ(task, sessionid);
+}
