@@ -1,0 +1,59 @@
+# bash completion for escortctl(1)
+
+_escortctl_ids() {
+    # Ids of sessions or approvals, asked from the daemon; silent when it can't be reached.
+    escortctl "$1" --json 2>/dev/null | grep -o '"id": *"[^"]*"' | cut -d'"' -f4
+}
+
+_escortctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local commands="status sessions session approvals explain kill reload policy document keygen approve revoke"
+    COMPREPLY=()
+
+    case $prev in
+    --key | --trust)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        compopt -o filenames
+        return
+        ;;
+    --type)
+        mapfile -t COMPREPLY < <(compgen -W "approvals" -- "$cur")
+        return
+        ;;
+    --alg)
+        mapfile -t COMPREPLY < <(compgen -W "EdDSA ES256 ES384" -- "$cur")
+        return
+        ;;
+    esac
+
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur")
+        return
+    fi
+
+    local options="--json --help" words=
+    case ${COMP_WORDS[1]} in
+    sessions) options+=" --all" ;;
+    session) words=$(_escortctl_ids sessions) ;;
+    kill) options+=" --reason" words=$(_escortctl_ids sessions) ;;
+    revoke) options+=" --key" words=$(_escortctl_ids approvals) ;;
+    explain) options+=" --from --key --key-id --at" words=$(compgen -u) ;;
+    approve) options+=" --for --ticket --engineer --key" words=$(compgen -u) ;;
+    reload) options+=" --dry-run" ;;
+    keygen) options+=" --alg" ;;
+    policy) [ "$COMP_CWORD" -eq 2 ] && words="check show" ;;
+    document)
+        [ "$COMP_CWORD" -eq 2 ] && words="sign verify show"
+        options+=" --key --type --trust"
+        ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+    elif [ -n "$words" ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        compopt -o filenames
+    fi
+}
+complete -F _escortctl escortctl
