@@ -37,7 +37,7 @@ enum class Entry : std::uint8_t {
 [[nodiscard]] const char* to_string(Entry entry);
 [[nodiscard]] std::optional<Entry> entry_from(const std::string& word);
 
-// A value that remembers the file, line and column it was written at.
+// A value that remembers the file, line and column it was written at; the place of a default has no file.
 template <typename T>
 struct Placed {
     T value{};
@@ -55,6 +55,9 @@ struct Principals {
     std::vector<Placed<std::string>> groups; // primary or supplementary
 };
 
+// gate: only a session cleared before its first instruction; window: any while an approval is open.
+enum class Admission { gate, window };
+
 // Root jobs of a unit that may switch to these accounts: logged, never killed. No accounts: any.
 struct Exemption {
     std::string unit;                  // "puppet.service", at most 63 bytes
@@ -69,6 +72,7 @@ struct Policy {
     Place place; // of the file's `policy:` key
     Placed<Mode> mode{Mode::enforce, {}};
     Principals principals;
+    Placed<Admission> admission{Admission::gate, {}};
     Placed<std::set<Entry>> entries; // default: sshd, login, su, sudo
     Placed<Violation> on_violation{Violation::kill, {}};
     std::vector<Exemption> exempt;
