@@ -1,0 +1,63 @@
+"""One host for the whole suite (it boots in a second or two), put back to the same state before each test."""
+
+import re
+
+import pytest
+from testhost import Host, product
+from testhost.guest import wait_for
+
+CANARY = "/tmp/canary"
+
+
+@pytest.fixture(scope="session")
+def host():
+    """A booted host with escortd installed, its embedded broker's key trusted."""
+    with Host() as machine:
+        product.install(machine)
+        product.found_broker(machine)
+        yield machine
+        _leave_with_a_clean_record(machine)
+
+
+@pytest.fixture(scope="session")
+def tenant(host):
+    """A tenant user's session that stays open through all tests."""
+    login = host.login("alice", "cat")
+    yield login
+    login.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(request):
+    """Before: no approval, no support session, the tests' policy, no canary. After: the tenant is still there."""
+    if "host" not in request.fixturenames:
+        yield
+        return
+    host, tenant = request.getfixturevalue("host"), request.getfixturevalue("tenant")
+    product.reset(host)
+    host.run(["rm", "-f", CANARY])
+    yield
+    word = f"after {request.node.name}"
+    tenant.say(word)
+    assert tenant.process.stdout.readline().strip() == word, "the tenant's session was touched"
+
+
+def _leave_with_a_clean_record(machine: Host) -> None:
+    """The daemon ends by itself, with exit 0, and no sanitizer had anything to say (leaks are found at the end)."""
+    machine.run("systemctl stop escortd", timeout=60)
+    state = machine.run("systemctl show escortd -p Result -p ExecMainStatus").out.split()
+    log = machine.run(["journalctl", "-q", "-u", "escortd", "-o", "cat", "--no-pager"]).out
+    reports = re.findall(r"^.*(?:Sanitizer|runtime error).*$", log, re.MULTILINE)
+    assert not reports, f"sanitizer reports: {reports}\n{log[-4000:]}"
+    assert state == ["Result=success", "ExecMainStatus=0"], f"{state}\n{log[-4000:]}"
+
+
+@pytest.fixture
+def denied(host):
+    """Waits for the session_denied entries of an account that came since the test began."""
+    cursor = host.cursor()
+
+    def wait(account: str = "azsupport", event: str = "session_denied", **fields: str) -> list[dict]:
+        return wait_for(lambda: host.journal(event, after=cursor, account=account, **fields), 10,
+                        f"{event} of {account} {fields}")
+    return wait

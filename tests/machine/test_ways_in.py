@@ -1,0 +1,150 @@
+"""Every way into an account, with the real programs: dead at birth without an approval, alive with one.
+
+The canary is a file that only an instruction of the support person's choosing could have made.
+"""
+
+import pytest
+from conftest import CANARY
+from testhost import product
+from testhost.guest import wait_for
+
+ACCOUNT = "azsupport"
+AT_HOST = f"{ACCOUNT}@127.0.0.1"
+
+
+def ssh_command(host):
+    host.ssh(ACCOUNT, "touch", CANARY)
+
+
+def ssh_shell(host):
+    login = host.login(ACCOUNT)
+    login.say(f"touch {CANARY}; exit")
+    login.wait(20)
+    login.close()
+
+
+def sftp(host):
+    host.run(["sftp", "-q", "-b", "-", AT_HOST], stdin=f"put /etc/hostname {CANARY}\n", check=False)
+
+
+def scp(host):
+    host.run(["scp", "-q", "/etc/hostname", f"{AT_HOST}:{CANARY}"], check=False)
+
+
+def scp_legacy(host):
+    host.run(["scp", "-q", "-O", "/etc/hostname", f"{AT_HOST}:{CANARY}"], check=False)
+
+
+def tunnel(host):
+    """No program is executed: sshd itself acts as the account. The canary is made when bytes come through."""
+    login = host.login(ACCOUNT, options=["-N", "-o", "ExitOnForwardFailure=yes", "-L", "127.0.0.1:9022:127.0.0.1:22"])
+    through = "timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/9022 && head -c 4 <&3' 2>/dev/null"
+    try:
+        wait_for(lambda: login.over() or host.run(through, check=False).out == "SSH-", 10, "the tunnel or its end")
+        if host.run(through, check=False).out == "SSH-":
+            host.run(["touch", CANARY])
+    finally:
+        login.close()
+
+
+def su(host):
+    host.run(["su", ACCOUNT, "-c", f"touch {CANARY}"], check=False)
+
+
+def su_login(host):
+    host.run(["su", "-", ACCOUNT, "-c", f"touch {CANARY}"], check=False)
+
+
+def su_from_tenant(host):
+    host.ssh("alice", "sudo", "su", ACCOUNT, "-c", f"'touch {CANARY}'")
+
+
+def sudo(host):
+    host.run(["sudo", "-u", ACCOUNT, "touch", CANARY], check=False)
+
+
+def sudo_from_tenant(host):
+    host.ssh("alice", "sudo", "-u", ACCOUNT, "touch", CANARY)
+
+
+def setpriv(host):
+    host.run(["setpriv", "--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups", "touch", CANARY], check=False)
+
+
+def setpriv_in_pid_namespace(host):
+    host.run(["unshare", "-pf", "setpriv", "--reuid", ACCOUNT, "--clear-groups", "touch", CANARY], check=False)
+
+
+def cron(host):
+    """A @reboot job: cron runs it as soon as it starts, the same way as any other."""
+    host.write("/etc/cron.d/support", f"@reboot {ACCOUNT} touch {CANARY}\n")
+    host.run("rm -f /run/crond.reboot && systemctl restart cron && rm /etc/cron.d/support")
+
+
+def systemd_run(host):
+    host.run(["systemd-run", "-q", "--wait", f"--uid={ACCOUNT}", "touch", CANARY], check=False)
+
+
+WAYS = [(ssh_command, "sshd"), (ssh_shell, "sshd"), (sftp, "sshd"), (scp, "sshd"), (scp_legacy, "sshd"),
+        (tunnel, "sshd"), (su, "su"), (su_login, "su"), (su_from_tenant, "su"), (sudo, "sudo"),
+        (sudo_from_tenant, "sudo"), (cron, "cron"), (setpriv, "other"), (setpriv_in_pid_namespace, "other"),
+        (systemd_run, "systemd")]
+ADMITTED = ("sshd", "su", "sudo")  # require.entries of the policy under test
+
+
+def by_name(ways):
+    return [pytest.param(way, entry, id=way.__name__) for way, entry in ways]
+
+
+@pytest.mark.parametrize("way, entry", by_name(WAYS))
+def test_dead_at_birth_without_an_approval(host, denied, way, entry):
+    way(host)
+    entries = denied(entry=entry)
+    assert not host.exists(CANARY)
+    assert {line["ESCORT_REASON"] for line in entries} == {"no_approval"}
+    assert {line["ESCORT_VERDICT"] for line in entries} == {"denied"}
+    assert not product.sessions(host, ACCOUNT)
+    assert not host.processes(ACCOUNT)
+
+
+@pytest.mark.parametrize("way, entry", by_name([each for each in WAYS if each[1] in ADMITTED]))
+def test_alive_with_an_approval(host, denied, way, entry):
+    approval = product.approve(host, ACCOUNT)
+    way(host)
+    wait_for(lambda: host.exists(CANARY), 5, "the canary")
+    opened = denied(event="session_approved", entry=entry)
+    assert {line["ESCORT_APPROVAL"] for line in opened} == {approval}
+    assert {line["ESCORT_ENGINEER"] for line in opened} == {"eng-42"}
+    assert {line["ESCORT_TICKET"] for line in opened} == {"INC0000001"}
+
+
+@pytest.mark.parametrize("way, entry", by_name([each for each in WAYS if each[1] not in ADMITTED]))
+def test_no_job_rides_on_an_engineers_window(host, denied, way, entry):
+    product.approve(host, ACCOUNT)
+    way(host)
+    entries = denied(entry=entry)
+    assert not host.exists(CANARY)
+    assert {line["ESCORT_REASON"] for line in entries} == {"entry_denied"}
+
+
+@pytest.mark.parametrize("account", ["azsupport", "vendor-two"])
+def test_named_and_globbed_accounts_are_principals(host, denied, account):
+    assert not host.ssh(account, "touch", CANARY).ok
+    denied(account)
+    assert not host.exists(CANARY)
+
+
+@pytest.mark.parametrize("account", ["alice", "root"])
+def test_everybody_else_comes_in(host, account):
+    assert host.ssh(account, "touch", CANARY).ok
+    assert host.exists(CANARY)
+    assert not host.journal("session_denied", account=account)
+
+
+def test_next_approved_login_works_after_many_denied_ones(host):
+    for _ in range(8):
+        assert not host.ssh(ACCOUNT, "touch", CANARY).ok
+    assert not host.exists(CANARY)
+    product.approve(host, ACCOUNT)
+    assert host.ssh(ACCOUNT, "touch", CANARY).ok
+    assert host.exists(CANARY)

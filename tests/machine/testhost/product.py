@@ -1,0 +1,83 @@
+"""escortd on a machine under test: install it, set its policy, approve and revoke as a person would.
+
+Every change is made through the product's own commands; nothing here knows how the agent works inside.
+"""
+
+from pathlib import Path
+
+from .guest import Guest, wait_for
+from .image import REPO, build_dir
+
+FILES = REPO / "tests" / "machine" / "files"
+KEY = "/etc/escortd/local-broker.key"
+POLICY = "/etc/escortd/policies.d/50-tests.yaml"
+EXAMPLE = "/etc/escortd/policies.d/10-example.yaml"
+SPOOL = "/var/lib/escortd/spool"
+
+
+def package() -> Path:
+    """The newest .deb of dist/; tools/package makes it."""
+    found = sorted((REPO / "dist").glob("escortd_*.deb"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise FileNotFoundError("dist/escortd_*.deb: run tools/package first")
+    return found[-1]
+
+
+def install(guest: Guest) -> None:
+    """The .deb as apt installs it; with ESCORT_BUILD=asan its programs are then replaced by the sanitised ones."""
+    guest.install(package())
+    if build_dir().name == "asan":
+        guest.write("/etc/systemd/system/escortd.service.d/asan.conf", (FILES / "asan.conf").read_text())
+        guest.run("systemctl stop escortd")
+        for program, folder in (("escortd", "/usr/sbin"), ("escortctl", "/usr/bin")):
+            guest.send(build_dir() / program, f"{folder}/{program}")
+            guest.run(["chmod", "755", f"{folder}/{program}"])
+        guest.run("systemctl daemon-reload && systemctl start escortd")
+
+
+def found_broker(guest: Guest) -> None:
+    """A key on the host that its daemon trusts: the embedded broker, for evaluation."""
+    guest.escortctl("keygen", KEY.removesuffix(".key"))
+    guest.run("cp /etc/escortd/local-broker.pem /etc/escortd/trust.d/")
+    guest.escortctl("reload")
+
+
+def set_policy(guest: Guest, text: str) -> None:
+    """This policy alone is in force afterwards."""
+    guest.write(POLICY, text)
+    guest.escortctl("reload")
+
+
+def policy(name: str) -> str:
+    """A policy of tests/machine/files."""
+    return (FILES / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def approve(guest: Guest, account: str, lifetime: str = "1h") -> str:
+    """Approves and returns the approval's id; the daemon has accepted it by then."""
+    result = guest.escortctl("approve", account, "--for", lifetime, "--ticket", "INC0000001",
+                             "--engineer", "eng-42", "--key", KEY)
+    return result.out.split()[-1]
+
+
+def revoke(guest: Guest, approval: str) -> None:
+    guest.escortctl("revoke", approval, "--key", KEY)
+
+
+def approvals_in_force(guest: Guest, account: str) -> list[str]:
+    return [each["id"] for each in guest.ask("approvals") if each["account"] == account and each["usable"]]
+
+
+def sessions(guest: Guest, account: str) -> list[dict]:
+    """The live sessions of an account."""
+    return [each for each in guest.ask("sessions") if each["account"] == account]
+
+
+def reset(guest: Guest) -> None:
+    """No approval in force, no support session alive, the tests' policy."""
+    for account in ("azsupport", "vendor-two"):
+        for approval in approvals_in_force(guest, account):
+            revoke(guest, approval)
+    set_policy(guest, policy("enforce"))
+    wait_for(lambda: not any(sessions(guest, account) for account in ("azsupport", "vendor-two")), 10,
+             "the end of every support session")
