@@ -1,0 +1,59 @@
+// Reads the members of one JSON object strictly: each is named, typed and bounded, and what nobody asked for
+// is an error. The first error is kept, with its JSON path; reading goes on with empty values.
+#pragma once
+
+#include "core/refusal.h"
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace escort {
+
+// 2^53 - 1: what every JSON reader holds exactly (RFC 8259 §6).
+constexpr std::int64_t kLargestInteger = (std::int64_t{1} << 53) - 1;
+
+enum class Need { required, optional };
+
+// What a string must look like: nothing where it does, else why it does not.
+using Shape = std::function<std::optional<std::string>(const std::string&)>;
+
+class Claims {
+  public:
+    // `refusal` outlives this object and is shared by all that read one document.
+    Claims(const nlohmann::json& object, std::string path, std::optional<Refusal>& refusal);
+
+    [[nodiscard]] std::string text(const char* name, Need need,
+                                   const Shape& shape = {});   // never an empty string
+    [[nodiscard]] std::string text_or_empty(const char* name); // optional; may be empty
+    [[nodiscard]] std::optional<std::int64_t> integer(const char* name, Need need, std::int64_t least,
+                                                      std::int64_t most = kLargestInteger);
+    [[nodiscard]] std::vector<std::string> texts(const char* name, const Shape& shape = {});
+    // The object's own reader runs only where the member is there and an object.
+    void object(const char* name, Need need, const std::function<void(Claims&)>& read);
+    // A list whose elements were read elsewhere: only that it is a list.
+    void list(const char* name);
+    void not_supported(const char* name);
+
+    void refuse_claim(const char* name, std::string why, RefusalCode code = RefusalCode::invalid);
+    // Call last: refuses the claims that nobody asked for.
+    void finish();
+
+  private:
+    [[nodiscard]] const nlohmann::json* take(const char* name, Need need);
+    [[nodiscard]] std::string path_of(const std::string& name) const;
+    [[nodiscard]] std::string checked(const nlohmann::json& value, const std::string& path,
+                                      const Shape& shape);
+    void refuse_at(const std::string& path, std::string why, RefusalCode code = RefusalCode::invalid);
+
+    const nlohmann::json& object_;
+    std::string path_;
+    std::optional<Refusal>& refusal_;
+    std::set<std::string> asked_;
+};
+
+} // namespace escort

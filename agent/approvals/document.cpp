@@ -1,0 +1,134 @@
+#include "approvals/document.h"
+
+#include "approvals/claims.h"
+#include "approvals/shapes.h"
+#include "approvals/strict_json.h"
+
+#include <limits>
+#include <unordered_set>
+
+namespace escort {
+
+namespace {
+
+using nlohmann::json;
+
+// All three or none: a place that nobody asserts, or at no known time, proves nothing.
+Location read_location(Claims& claims) {
+    Location out;
+    out.country = claims.text("country", Need::required, shapes::country);
+    out.asserted_by = claims.text("asserted_by", Need::required);
+    out.at = claims.integer("at", Need::required, 0).value_or(0);
+    return out;
+}
+
+Engineer read_engineer(Claims& claims) {
+    Engineer out;
+    out.id = claims.text("id", Need::required);
+    out.name = claims.text_or_empty("name");
+    out.employer = claims.text_or_empty("employer");
+    out.citizenship = claims.texts("citizenship", shapes::country);
+    out.screening = claims.texts("screening");
+    claims.object("location", Need::optional, [&](Claims& inner) { out.location = read_location(inner); });
+    return out;
+}
+
+Escort read_escort(Claims& claims) {
+    Escort out;
+    out.id = claims.text("id", Need::required);
+    out.citizenship = claims.texts("citizenship", shapes::country);
+    out.screening = claims.texts("screening");
+    return out;
+}
+
+void check_approval(Claims& claims, const Approval& approval) {
+    if (approval.account.empty() == approval.unit.empty())
+        claims.refuse_claim("account", approval.account.empty() ? "is missing, and no unit is named either"
+                                                                : "stands beside a unit: name one of them");
+    if (approval.nbf >= approval.exp) claims.refuse_claim("exp", "must be after nbf");
+}
+
+Approval read_approval(Claims& claims) {
+    Approval out;
+    out.jti = claims.text("jti", Need::required);
+    out.account = claims.text("account", Need::optional);
+    out.unit = claims.text("unit", Need::optional);
+    out.nbf = claims.integer("nbf", Need::required, 0).value_or(0);
+    out.exp = claims.integer("exp", Need::required, 0).value_or(0);
+    claims.object("engineer", Need::required, [&](Claims& inner) { out.engineer = read_engineer(inner); });
+    claims.object("escort", Need::optional, [&](Claims& inner) { out.escort = read_escort(inner); });
+    claims.object("ticket", Need::optional, [&](Claims& inner) {
+        out.ticket = Ticket{inner.text_or_empty("system"), inner.text("id", Need::required)};
+    });
+    out.approvers = claims.texts("approvers");
+    out.source = claims.texts("source", shapes::cidr);
+    claims.object("ssh", Need::optional, [&](Claims& inner) {
+        out.ssh = {inner.texts("fingerprints", shapes::fingerprint), inner.texts("key_ids")};
+    });
+    out.also = claims.texts("also");
+    if (const auto sessions =
+            claims.integer("max_sessions", Need::optional, 1, std::numeric_limits<std::uint32_t>::max()))
+        out.max_sessions = static_cast<std::uint32_t>(*sessions);
+    out.max_duration = claims.integer("max_duration", Need::optional, 1);
+    claims.not_supported("emergency"); // break-glass has keys of its own
+    check_approval(claims, out);
+    claims.finish();
+    return out;
+}
+
+void read_list(Claims& claims, ApprovalList& out) {
+    out.issuer = claims.text("iss", Need::required);
+    out.audience = claims.text("aud", Need::required, shapes::audience);
+    out.subject = claims.text_or_empty("sub");
+    out.iat = claims.integer("iat", Need::required, 0).value_or(0);
+    out.exp = claims.integer("exp", Need::required, 0).value_or(0);
+    out.seq = static_cast<std::uint64_t>(claims.integer("seq", Need::required, 0).value_or(0));
+    out.revoked = claims.texts("revoked");
+    claims.list("approvals");
+    if (out.exp <= out.iat) claims.refuse_claim("exp", "must be after iat");
+    if (out.exp - out.iat > kListLifetime) claims.refuse_claim("exp", "is more than 24 h after iat");
+    claims.finish();
+}
+
+} // namespace
+
+Judged<void> check_type(const std::string& typ) {
+    if (typ == kApprovalsType) return {};
+    if (typ == kPresenceType || typ == kRevocationType)
+        return refuse(RefusalCode::unsupported, "header.typ: '" + typ + "' is not supported yet");
+    return refuse(RefusalCode::unsupported, "header.typ: '" + typ + "' is unknown");
+}
+
+Judged<ApprovalList> parse_approvals(std::string_view payload) {
+    ApprovalList list;
+    std::optional<Refusal> refusal;
+    std::unordered_set<std::string> jtis;
+    const auto one_approval = [&](std::size_t index, const json& element) -> Status {
+        const std::string path = "approvals[" + std::to_string(index) + "]";
+        if (!element.is_object()) return fail(path, "must be an object");
+        Claims claims(element, path, refusal);
+        Approval approval = read_approval(claims);
+        if (!refusal && !jtis.insert(approval.jti).second)
+            claims.refuse_claim("jti", "'" + approval.jti + "' is there twice");
+        if (refusal) return fail("", refusal->text);
+        list.approvals.push_back(std::move(approval));
+        return {};
+    };
+    JsonRules rules;
+    rules.streamed = "approvals";
+    rules.streamed_entries = kApprovalsLimit;
+    const auto claims_json = parse_strict(payload, rules, one_approval);
+    if (refusal) return tl::unexpected(std::move(*refusal));
+    if (!claims_json) {
+        const Error& error = claims_json.error();
+        const bool syntax = error.where.empty() || error.why.starts_with("is not JSON");
+        return refuse(syntax ? RefusalCode::malformed : RefusalCode::invalid, error.text());
+    }
+    Claims claims(*claims_json, "", refusal);
+    read_list(claims, list);
+    if (refusal) return tl::unexpected(std::move(*refusal));
+    list.approvals.shrink_to_fit();
+    return list;
+}
+
+} // namespace escort

@@ -1,0 +1,23 @@
+// The state files' text: JSON with "format": 1. A newer format is an error, never misread. No I/O.
+#pragma once
+
+#include "base/result.h"
+#include "core/ledger_memory.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace escort {
+
+constexpr std::int64_t kStateFormat = 1;
+
+// `file` names the thing in errors.
+[[nodiscard]] std::string write_memory(const LedgerMemory& memory);
+[[nodiscard]] Result<LedgerMemory> read_memory(const std::string& file, std::string_view text);
+
+// Trusted time, seconds since the epoch.
+[[nodiscard]] std::string write_time(std::int64_t trusted);
+[[nodiscard]] Result<std::int64_t> read_time(const std::string& file, std::string_view text);
+
+} // namespace escort

@@ -1,0 +1,81 @@
+#include "approvals/trust.h"
+
+#include "base/file.h"
+
+#include <filesystem>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+namespace escort {
+
+namespace {
+
+constexpr std::size_t kKeyFileLimit = 64 * 1024; // a PEM key takes less than 1 KiB
+
+struct BioFree {
+    void operator()(BIO* bio) const { BIO_free(bio); }
+};
+
+// OpenSSL's own would ask on the terminal.
+int no_passphrase(char*, int, int, void*) {
+    return -1;
+}
+
+} // namespace
+
+const TrustedKey* TrustSet::find(std::string_view thumbprint) const {
+    for (const TrustedKey& key : keys)
+        if (key.thumbprint == thumbprint) return &key;
+    return nullptr;
+}
+
+std::vector<std::string> TrustSet::files_of(std::string_view thumbprint) const {
+    std::vector<std::string> files;
+    for (const TrustedKey& key : keys)
+        if (key.thumbprint == thumbprint) files.push_back(key.file);
+    return files;
+}
+
+Result<TrustedKey> trusted_key_from_pem(const std::string& file, const std::string& pem,
+                                        const std::string& properties) {
+    const std::size_t begin = pem.find("-----BEGIN ");
+    if (begin == std::string::npos) return fail(file, "holds no PEM block");
+    if (pem.find("PRIVATE KEY-----") != std::string::npos)
+        return fail(file, "holds a private key", "keep only the public half on this host");
+    if (!std::string_view(pem).substr(begin).starts_with("-----BEGIN PUBLIC KEY-----"))
+        return fail(file, "is not a PEM SubjectPublicKeyInfo (BEGIN PUBLIC KEY)");
+    if (pem.find("-----BEGIN ", begin + 1) != std::string::npos)
+        return fail(file, "holds more than one PEM block", "one key a file");
+    ERR_clear_error();
+    const std::unique_ptr<BIO, BioFree> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    if (!bio) return fail(file, openssl_error());
+    Pkey pkey(PEM_read_bio_PUBKEY_ex(bio.get(), nullptr, no_passphrase, nullptr, nullptr,
+                                     properties.empty() ? nullptr : properties.c_str()));
+    if (!pkey) return fail(file, "is not a public key: " + openssl_error());
+    const auto alg = algorithm_of(pkey.get());
+    if (!alg) return fail(file, alg.error().why);
+    auto thumbprint = thumbprint_of(pkey.get(), *alg, properties);
+    if (!thumbprint) return fail(file, thumbprint.error().why);
+    return TrustedKey{file, *alg, std::move(*thumbprint), std::shared_ptr<EVP_PKEY>(std::move(pkey))};
+}
+
+Result<TrustSet> load_trust(const std::string& folder, const std::string& properties) {
+    const auto files = list_files(folder, ".pem");
+    if (!files) return tl::unexpected(files.error());
+    TrustSet trust;
+    trust.properties = properties;
+    for (const std::string& path : *files) {
+        const auto pem = read_file(path, kKeyFileLimit);
+        auto key =
+            pem ? trusted_key_from_pem(std::filesystem::path(path).filename().string(), *pem, properties)
+                : Result<TrustedKey>(tl::unexpected(pem.error()));
+        if (key)
+            trust.keys.push_back(std::move(*key));
+        else
+            trust.problems.push_back({Severity::error, {path, 0, 0}, key.error().why, key.error().hint});
+    }
+    return trust;
+}
+
+} // namespace escort
