@@ -1,0 +1,82 @@
+// The way into journald, which never blocks: journald may be stopped, its disk full, its socket's queue full,
+// and enforcement goes on.
+//
+// libsystemd's sd_journal_sendv() (252) waits in sendmsg() for as long as nobody reads the socket (tried:
+// with a stopped receiver it hung from the net.unix.max_dgram_qlen-th record on). So records go by journald's
+// native protocol over a non-blocking datagram socket; what can't be sent waits in a bounded queue, in order,
+// and is tried again by a timer that runs only while something waits. What finds the queue full is counted,
+// and the count is reported by an `events_dropped` record once the queue has drained.
+#pragma once
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "output/record.h"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <systemd/sd-event.h>
+
+namespace escort {
+
+constexpr const char* kJournalSocket = "/run/systemd/journal/socket";
+
+class Journal {
+  public:
+    static constexpr std::size_t kQueueRecords = 256;
+    static constexpr std::size_t kQueueBytes = std::size_t{4} << 20;
+    static constexpr std::chrono::milliseconds kRetry{250};
+
+    struct Counters {
+        std::uint64_t sent = 0;
+        std::uint64_t dropped = 0; // in all
+        std::size_t queued = 0;
+    };
+
+    explicit Journal(Context context, std::string socket_path = kJournalSocket);
+    Journal(const Journal&) = delete;
+    Journal& operator=(const Journal&) = delete;
+    ~Journal() = default;
+
+    // Retries by a timer of this loop, which must outlive the journal. Without it only flush() retries.
+    [[nodiscard]] Status attach(sd_event* loop);
+
+    // For records from now on: the tier and the policy are known only after the first of them.
+    void set_context(Context context) { context_ = std::move(context); }
+
+    // Sends, or queues, or counts. Never blocks.
+    void write(const Record& record);
+
+    // Sends what waits, as far as it goes.
+    void flush();
+
+    [[nodiscard]] Counters counters() const;
+
+  private:
+    enum class Sent { yes, later };
+
+    [[nodiscard]] Sent send(const std::string& datagram);
+    [[nodiscard]] Sent send_large(const std::string& datagram);
+    [[nodiscard]] bool connect();
+    void report_dropped();
+    void arm();
+    static int on_timer(sd_event_source* source, std::uint64_t when, void* self);
+
+    struct Unref {
+        void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
+    };
+
+    Context context_;
+    std::string path_;
+    Fd socket_;
+    std::deque<std::string> queue_;
+    std::size_t queue_bytes_ = 0;
+    std::uint64_t sent_ = 0;
+    std::uint64_t dropped_ = 0;
+    std::uint64_t dropped_unreported_ = 0;
+    std::unique_ptr<sd_event_source, Unref> timer_;
+};
+
+} // namespace escort

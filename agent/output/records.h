@@ -1,0 +1,43 @@
+// The record of each event: pure functions, facts in, one journal entry out. The message says to a person
+// what happened, why, and what to do; the fields say the same to programs.
+#pragma once
+
+#include "output/facts.h"
+#include "output/record.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace escort {
+
+[[nodiscard]] Record session_opened(const SessionRecord& session);
+[[nodiscard]] Record session_approved(const SessionRecord& session);
+[[nodiscard]] Record session_denied(const SessionRecord& session);
+[[nodiscard]] Record session_killed(const SessionRecord& session);
+[[nodiscard]] Record session_ended(const SessionRecord& session);
+
+[[nodiscard]] Record document_accepted(const DocumentRecord& document);
+[[nodiscard]] Record document_refused(const DocumentRecord& document);
+[[nodiscard]] Record approval_revoked(const ApprovalRecord& approval);
+
+[[nodiscard]] Record policy_loaded(const PolicyRecord& policy);
+[[nodiscard]] Record policy_refused(const PolicyRecord& policy);
+// Keys that came and went, as thumbprints.
+[[nodiscard]] Record trust_changed(const std::vector<std::string>& added,
+                                   const std::vector<std::string>& removed);
+
+// `what`: "kill", "reload" ...; `object`: the session's or approval's id, or empty.
+[[nodiscard]] Record operator_act(const std::string& who, const std::string& what, const std::string& object,
+                                  const std::string& reason);
+
+[[nodiscard]] Record agent_started(const std::string& version, const std::string& hooks);
+[[nodiscard]] Record agent_stopped(const std::string& why);
+[[nodiscard]] Record agent_degraded(const std::string& what, const std::string& why, const std::string& hint);
+// A thing that someone did to the agent, its clock or its kernel objects.
+[[nodiscard]] Record tamper(const std::string& what, const std::string& why, const std::string& hint);
+
+enum class DropPlace { journal, kernel };
+[[nodiscard]] Record events_dropped(std::uint64_t count, DropPlace place);
+
+} // namespace escort

@@ -1,0 +1,66 @@
+// The records of a session's life.
+#include "output/records.h"
+#include "output/session_fields.h"
+
+#include <fmt/format.h>
+
+namespace escort {
+
+namespace {
+
+Record about(Event event, const SessionRecord& session, std::string text) {
+    Record record(event, std::move(text));
+    set_session(record, session);
+    return record;
+}
+
+std::string processes_text(const SessionRecord& session) {
+    if (!session.processes) return "its processes";
+    return fmt::format("{} process{}", *session.processes, *session.processes == 1 ? "" : "es");
+}
+
+} // namespace
+
+Record session_opened(const SessionRecord& session) {
+    return about(Event::session_opened, session,
+                 fmt::format("Session {} opened: {}.", session.id, session_phrase(session)));
+}
+
+Record session_approved(const SessionRecord& session) {
+    std::string text = fmt::format("Session {} approved: {}, under approval {} of {}", session.id,
+                                   session_phrase(session), session.approval, session.issuer);
+    if (!session.ticket.empty()) text += ", ticket " + session.ticket;
+    if (session.deadline != 0) text += ", until " + utc_text(session.deadline);
+    Record record = about(Event::session_approved, session, text + ".");
+    if (session.reason == "break_glass") record.priority = Priority::alert; // contract §4: every use
+    return record;
+}
+
+Record session_denied(const SessionRecord& session) {
+    const std::string what =
+        session.verdict == "observed" ? "would have been denied (the policy only observes)" : "denied";
+    std::string text =
+        fmt::format("Session {} {}: {}: {}", session.id, what, session_phrase(session), session.reason);
+    if (session.reasons.size() > 1) text += " (all: " + joined(session.reasons) + ")";
+    text += ".";
+    if (const std::string what_to_do = advice(session.reason); !what_to_do.empty()) text += " " + what_to_do;
+    return about(Event::session_denied, session, text);
+}
+
+Record session_killed(const SessionRecord& session) {
+    std::string text = fmt::format("Session {} killed: {}: {}; {} dead", session.id, session_phrase(session),
+                                   session.reason, processes_text(session));
+    if (session.latency_us) text += fmt::format(" within {} us", *session.latency_us);
+    if (!session.operator_.empty()) text += "; by " + session.operator_;
+    if (!session.note.empty()) text += ": " + session.note;
+    return about(Event::session_killed, session, text + ".");
+}
+
+Record session_ended(const SessionRecord& session) {
+    std::string text = fmt::format("Session {} ended: {}", session.id, session_phrase(session));
+    if (session.started != 0 && session.ended >= session.started)
+        text += fmt::format(", after {} s", session.ended - session.started);
+    return about(Event::session_ended, session, text + ".");
+}
+
+} // namespace escort
