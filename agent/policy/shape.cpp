@@ -98,9 +98,9 @@ bool same_kind(const Shape& shape, Resolved found) {
 }
 
 bool takes_text(const Shape& shape) {
-    return shape.kind == Shape::Kind::text ||
-           std::any_of(shape.parts.begin(), shape.parts.end(),
-                       [](const Shape& part) { return part.kind == Shape::Kind::text; });
+    if (shape.kind == Shape::Kind::either)
+        return std::any_of(shape.parts.begin(), shape.parts.end(), takes_text);
+    return shape.kind == Shape::Kind::text;
 }
 
 // What is known of the node being looked at: its dotted path and whether anything above it is not supported.
