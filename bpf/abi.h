@@ -129,16 +129,16 @@ enum escort_event_type {
     ESCORT_EVENT_EXEMPT = 5,  /* a root job of an exempt unit switched to a principal */
 };
 enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h */
-    ESCORT_REASON_NONE = 0,
-    ESCORT_REASON_WINDOW = 1,    /* admitted: a window is open */
-    ESCORT_REASON_NO_WINDOW = 2, /* no approval is open for the account */
-    ESCORT_REASON_ENTRY = 3,     /* the way in may not use an approval */
-    ESCORT_REASON_DEAD = 4,      /* the session has been ended */
-    ESCORT_REASON_DEADLINE = 5,  /* the session is past its deadline */
-    ESCORT_REASON_ALSO = 6,      /* its approval doesn't name that account */
-    ESCORT_REASON_NO_ROOM = 7,   /* the session could not be recorded: refused */
-    ESCORT_REASON_EXEMPT = 8,
-    ESCORT_REASON_UNKNOWN_SESSION = 9, /* a label without a verdict: refused */
+                     ESCORT_REASON_NONE = 0,
+                     ESCORT_REASON_WINDOW = 1,    /* admitted: a window is open */
+                     ESCORT_REASON_NO_WINDOW = 2, /* no approval is open for the account */
+                     ESCORT_REASON_ENTRY = 3,     /* the way in may not use an approval */
+                     ESCORT_REASON_DEAD = 4,      /* the session has been ended */
+                     ESCORT_REASON_DEADLINE = 5,  /* the session is past its deadline */
+                     ESCORT_REASON_ALSO = 6,      /* its approval doesn't name that account */
+                     ESCORT_REASON_NO_ROOM = 7,   /* the session could not be recorded: refused */
+                     ESCORT_REASON_EXEMPT = 8,
+                     ESCORT_REASON_UNKNOWN_SESSION = 9, /* a label without a verdict: refused */
 };
 struct escort_event {
     __u32 abi; /* ESCORT_ABI: read first */
@@ -182,9 +182,9 @@ struct escort_iter_request {
     __u64 id;
 };
 enum escort_task_flags {
-    ESCORT_TASK_GONE = 1,    /* exiting or a zombie */
-    ESCORT_TASK_ADOPTED = 2, /* labelled in this pass */
-    ESCORT_TASK_UNKNOWN = 4, /* its uid was never looked up */
+    ESCORT_TASK_GONE = 1,       /* exiting or a zombie */
+    ESCORT_TASK_ADOPTED = 2,    /* labelled in this pass */
+    ESCORT_TASK_UNKNOWN = 4,    /* its uid was never looked up */
     ESCORT_TASK_ATTRIBUTED = 8, /* a principal's login uid, but another uid: reported, never killed */
 };
 struct escort_task {

@@ -92,8 +92,7 @@ ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* fa
         decision.reason = escort_window(facts);
         if (decision.reason == ESCORT_REASON_WINDOW) return decision;
         decision.refuse = 1;
-        decision.observe =
-            (facts->principal_flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG)) != 0;
+        decision.observe = (facts->principal_flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG)) != 0;
     }
     decision.signal = !decision.observe && !facts->foreign_leader;
     return decision;

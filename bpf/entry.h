@@ -29,13 +29,15 @@ ESCORT_INLINE_ENTRY __u32 escort_entry_of(const char* exe, const char* cgroup, c
     int console = escort_name_starts(cgroup, "ssh") || escort_name_starts(cgroup, "getty@") ||
                   escort_name_starts(cgroup, "serial-getty@") || escort_name_starts(cgroup, "console-getty");
 
-    if (escort_name_is(cgroup, "cron.service") || escort_name_is(cgroup, "crond.service")) return ESCORT_ENTRY_CRON;
+    if (escort_name_is(cgroup, "cron.service") || escort_name_is(cgroup, "crond.service"))
+        return ESCORT_ENTRY_CRON;
     if (escort_name_is(cgroup, "atd.service")) return ESCORT_ENTRY_AT;
     if (escort_name_is(exe, "cron") || escort_name_is(exe, "crond")) return ESCORT_ENTRY_CRON;
     if (escort_name_is(exe, "atd")) return ESCORT_ENTRY_AT;
     if (escort_name_is(exe, "sshd") || escort_name_is(exe, "sshd-session")) return ESCORT_ENTRY_SSHD;
     if (escort_name_is(exe, "login")) return ESCORT_ENTRY_LOGIN;
-    if (escort_name_is(exe, "systemd") || escort_name_is(exe, "systemd-executor")) return ESCORT_ENTRY_SYSTEMD;
+    if (escort_name_is(exe, "systemd") || escort_name_is(exe, "systemd-executor"))
+        return ESCORT_ENTRY_SYSTEMD;
     if (system && !console) return ESCORT_ENTRY_SYSTEMD; /* su in somebody's unit: the unit is the way in */
     if (escort_name_is(exe, "su")) return ESCORT_ENTRY_SU;
     if (escort_name_is(exe, "sudo")) return ESCORT_ENTRY_SUDO;

@@ -22,7 +22,8 @@ static __always_inline struct escort_session* gather_session(struct escort_facts
     return session;
 }
 
-static __always_inline void gather_account(struct escort_facts* facts, __u32 uid, const struct escort_rule* rule) {
+static __always_inline void gather_account(struct escort_facts* facts, __u32 uid,
+                                           const struct escort_rule* rule) {
     facts->enters = 1;
     facts->uid = uid;
     facts->window_until = rule->window_until;
@@ -42,7 +43,8 @@ static __always_inline void report_unknown(struct task_struct* task, const struc
     report(task, NULL, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, cfg);
 }
 
-static __always_inline __u32 event_flags(const struct escort_decision* decision, const struct escort_facts* facts) {
+static __always_inline __u32 event_flags(const struct escort_decision* decision,
+                                         const struct escort_facts* facts) {
     return (decision->refuse && !decision->observe ? ESCORT_EVENT_REFUSED : 0) |
            (decision->refuse && decision->observe ? ESCORT_EVENT_OBSERVED : 0) |
            (decision->signal ? ESCORT_EVENT_SIGNALLED : 0) |
@@ -171,13 +173,19 @@ static __always_inline int on_set_uid(long ret) {
 }
 
 SEC("tracepoint/syscalls/sys_exit_setuid")
-int escort_setuid(struct trace_event_raw_sys_exit* ctx) { return on_set_uid(ctx->ret); }
+int escort_setuid(struct trace_event_raw_sys_exit* ctx) {
+    return on_set_uid(ctx->ret);
+}
 
 SEC("tracepoint/syscalls/sys_exit_setreuid")
-int escort_setreuid(struct trace_event_raw_sys_exit* ctx) { return on_set_uid(ctx->ret); }
+int escort_setreuid(struct trace_event_raw_sys_exit* ctx) {
+    return on_set_uid(ctx->ret);
+}
 
 SEC("tracepoint/syscalls/sys_exit_setresuid")
-int escort_setresuid(struct trace_event_raw_sys_exit* ctx) { return on_set_uid(ctx->ret); }
+int escort_setresuid(struct trace_event_raw_sys_exit* ctx) {
+    return on_set_uid(ctx->ret);
+}
 
 /* ---- Fork: the label is inherited here, since this hook sees every kind of new task (io_uring workers
  * too, which sched_process_fork misses). `current` is the parent ---- */
@@ -195,13 +203,16 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
     if (!set_label(child, id)) {
         if (session) __sync_fetch_and_add(&session->live, -1);
         /* Unseen it must not live: the kernel can signal it where it has the means, else its parent. */
-        if (bpf_send_signal_task) bpf_send_signal_task(child, SIGKILL, PIDTYPE_TGID, 0);
-        else kill_current();
+        if (bpf_send_signal_task)
+            bpf_send_signal_task(child, SIGKILL, PIDTYPE_TGID, 0);
+        else
+            kill_current();
     }
     facts.now_ns = bpf_ktime_get_boot_ns();
     facts.foreign_leader = has_foreign_leader(parent, BPF_CORE_READ(parent, cred, uid.val));
     decision = escort_decide(&facts);
-    if (decision.refuse && !decision.observe && bpf_send_signal_task && !(clone_flags & 0x00010000 /* CLONE_THREAD */))
+    if (decision.refuse && !decision.observe && bpf_send_signal_task &&
+        !(clone_flags & 0x00010000 /* CLONE_THREAD */))
         bpf_send_signal_task(child, SIGKILL, PIDTYPE_TGID, 0);
     if (decision.signal) kill_current();
     return 0;

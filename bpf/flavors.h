@@ -24,5 +24,7 @@ static __always_inline struct kernfs_node* kernfs_parent(struct kernfs_node* nod
     return (void*)BPF_CORE_READ(old, parent);
 }
 
-/* Signals another task. A kfunc since 6.13; where it is missing the address is 0 and the branch is dead code. */
-extern int bpf_send_signal_task(struct task_struct* task, int sig, enum pid_type type, u64 value) __ksym __weak;
+/* Signals another task. A kfunc since 6.13; where it is missing the address is 0 and the branch is dead code.
+ */
+extern int bpf_send_signal_task(struct task_struct* task, int sig, enum pid_type type,
+                                u64 value) __ksym __weak;

@@ -17,9 +17,8 @@ struct {
 
 static __noinline __u64 adopt_session(struct task_struct* task, __u32 uid, const struct escort_rule* rule,
                                       struct escort_config* cfg) {
-    struct adopt_key key = {.uid = uid,
-                            .audit_session = audit_session(task),
-                            .cgroup_id = BPF_CORE_READ(cgroup_node(task), id)};
+    struct adopt_key key = {
+        .uid = uid, .audit_session = audit_session(task), .cgroup_id = BPF_CORE_READ(cgroup_node(task), id)};
     bool observe = rule->flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG);
     /* Alive until judged: the daemon, which runs this pass, judges it next. */
     struct escort_verdict verdict = {.deadline_ns = (__u64)-1, .flags = observe ? ESCORT_VERDICT_OBSERVE : 0};
@@ -37,7 +36,8 @@ static __noinline __u64 adopt_session(struct task_struct* task, __u32 uid, const
 }
 
 /* The label for a task that has none but whose real uid is a principal's; 0: it stays without. */
-static __always_inline __u64 adopt(struct task_struct* task, __u32 uid, struct escort_config* cfg, __u32* flags) {
+static __always_inline __u64 adopt(struct task_struct* task, __u32 uid, struct escort_config* cfg,
+                                   __u32* flags) {
     const struct cred* cred = BPF_CORE_READ(task, cred);
     struct escort_session* session;
     struct escort_rule* rule;
@@ -81,7 +81,8 @@ int escort_tasks(struct bpf_iter__task* ctx) {
     out.cgroup_id = BPF_CORE_READ(cgroup_node(task), id);
     out.uid = BPF_CORE_READ(task, cred, uid.val);
 
-    if (request->mode == ESCORT_ITER_LABELLED && (!out.id || (request->id && out.id != request->id))) return 0;
+    if (request->mode == ESCORT_ITER_LABELLED && (!out.id || (request->id && out.id != request->id)))
+        return 0;
     if (request->mode == ESCORT_ITER_CGROUP && out.cgroup_id != request->id) return 0;
     if (request->mode == ESCORT_ITER_ADOPT) {
         if (out.id || gone) return 0;

@@ -61,7 +61,8 @@ struct {
 struct rules_inner {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);
-    __uint(key_size, sizeof(struct escort_rule_key)); /* clang leaves the pointees of an inner map without BTF */
+    __uint(key_size,
+           sizeof(struct escort_rule_key)); /* clang leaves the pointees of an inner map without BTF */
     __uint(value_size, sizeof(struct escort_rule));
 };
 struct {

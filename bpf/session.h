@@ -129,5 +129,6 @@ static __always_inline __u64 session_of_group(struct task_struct* task) {
 static __always_inline void remember_in_group(struct task_struct* task, __u64 id) {
     struct task_struct* leader = task->group_leader;
     struct escort_label label = {.id = id};
-    if (leader && leader != task) bpf_task_storage_get(&groups, leader, &label, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    if (leader && leader != task)
+        bpf_task_storage_get(&groups, leader, &label, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }

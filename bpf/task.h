@@ -31,7 +31,8 @@ static __always_inline void read_names(struct task_struct* task, struct names* n
     if (node) bpf_probe_read_kernel_str(names->parent, sizeof(names->parent), BPF_CORE_READ(node, name));
 }
 
-/* Entry of struct pid's table at `level`. The index varies, so the address is reckoned from relocated sizes. */
+/* Entry of struct pid's table at `level`. The index varies, so the address is reckoned from relocated sizes.
+ */
 static __always_inline void* pid_at_level(struct pid* pid, __u32 level) {
     return (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
 }
@@ -100,8 +101,8 @@ static __always_inline bool descends_in_cgroup(struct task_struct* task, struct 
 }
 
 /* Is it a job of a unit that may switch to this account (`exempt:`)? Only asked of a task without a label. */
-static __always_inline bool is_exempt(struct task_struct* task, __u32 uid, const struct names* names, void* inner,
-                                      const struct escort_config* cfg) {
+static __always_inline bool is_exempt(struct task_struct* task, __u32 uid, const struct names* names,
+                                      void* inner, const struct escort_config* cfg) {
     struct escort_rule* account = find_rule(inner, ESCORT_RULE_EXEMPT_UID, uid);
     struct escort_rule* anybody = find_rule(inner, ESCORT_RULE_EXEMPT_UID, (__u32)-1);
     __u32 units = (account ? account->units : 0) | (anybody ? anybody->units : 0);

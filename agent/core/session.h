@@ -1,0 +1,68 @@
+// Sessions as the agent knows them: facts, verdict, and where each is in its life. Pure values.
+#pragma once
+
+#include "core/policy.h"
+#include "core/verdict.h"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace escort {
+
+enum class Stage { live, ending, ended };
+[[nodiscard]] const char* to_string(Stage stage);
+
+struct Session {
+    std::uint64_t id = 0;
+    std::string account;
+    std::uint32_t uid = 0;
+    Entry entry = Entry::other;
+    std::string policy; // name of the governing one
+    std::uint64_t opened_boot_ns = 0;
+    std::int64_t started = 0; // seconds since the epoch, trusted time
+    std::int64_t ended = 0;   // 0 while it lives
+
+    // Of the task that opened it, for people; never its identity.
+    std::uint32_t pid = 0;
+    std::string comm, exe, tty, cgroup;
+    std::optional<std::uint32_t> audit_session;
+    std::optional<std::uint32_t> login_uid;
+
+    Stage stage = Stage::live;
+    bool refused_at_birth = false; // by the kernel
+    bool reported = false;         // its verdict has been written to the journal
+    Verdict verdict;
+    std::vector<std::uint32_t> also; // uids that the kernel lets it turn into
+    std::string action;              // "kill", "none", "log"
+    std::uint32_t killed = 0;        // processes
+
+    std::uint64_t events = 0; // number of its last lifecycle event seen
+};
+
+// "7f3a2c1e-42" (contract §6): start of the boot id, number. Unique across reboots.
+[[nodiscard]] std::string session_name(std::uint64_t id);
+// The id behind such a name; nothing when it isn't one.
+[[nodiscard]] std::optional<std::uint64_t> session_id(const std::string& name);
+
+// All live sessions, and the last 256 that ended (for `sessions --all`).
+class SessionTable {
+  public:
+    Session& add(Session session);
+    [[nodiscard]] Session* find(std::uint64_t id);
+    // Moves it to the ended ones.
+    void end(std::uint64_t id, std::int64_t when);
+
+    [[nodiscard]] std::map<std::uint64_t, Session>& live() { return live_; }
+    [[nodiscard]] const std::map<std::uint64_t, Session>& live() const { return live_; }
+    [[nodiscard]] const std::deque<Session>& ended() const { return ended_; }
+
+  private:
+    std::map<std::uint64_t, Session> live_;
+    std::deque<Session> ended_;
+};
+
+} // namespace escort

@@ -1,0 +1,63 @@
+// Ends sessions: the one path that expiry, revocation, a denied verdict and `escortctl kill` all take.
+//
+//   dead in the verdict map  →  sweep  →  (again, while any task lives)  →  the last task's exit is the end
+//
+// The end is the kernel's event; the timer only comes back for what forked or slept meanwhile.
+#pragma once
+
+#include "base/result.h"
+#include "enforce/sweep.h"
+#include "kernel/state.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <systemd/sd-event.h>
+
+namespace escort {
+
+struct Ended {
+    std::uint64_t id = 0;
+    std::uint32_t processes = 0;  // signalled, each counted once
+    std::uint64_t elapsed_ns = 0; // from begin() to the last task's exit
+};
+
+class Ender {
+  public:
+    using Done = std::function<void(const Ended&)>;
+
+    // `state` and `loop` must outlive this. `done` is called once for every session that has ended, whether
+    // or not begin() asked for it.
+    Ender(const KernelState& state, sd_event* loop, Done done);
+    ~Ender();
+    Ender(const Ender&) = delete;
+    Ender& operator=(const Ender&) = delete;
+
+    // Marks the session dead and begins to kill. Harmless when it is already ending. When nothing of it lives
+    // `done` is called before this returns.
+    void begin(std::uint64_t id);
+    // The kernel says that the session's last task is gone, at this CLOCK_BOOTTIME.
+    void last_task_gone(std::uint64_t id, std::uint64_t when_ns);
+    [[nodiscard]] bool ending(std::uint64_t id) const { return endings_.contains(id); }
+
+  private:
+    struct Ending {
+        std::uint64_t begun_ns = 0;
+        unsigned empty_passes = 0;
+        std::set<std::pair<std::uint32_t, std::uint64_t>> processes;
+    };
+    static int on_timer(sd_event_source* source, std::uint64_t, void* self);
+    bool pass(std::uint64_t id, Ending& ending); // true: nothing lives any more
+    void arm();
+    void finish(std::uint64_t id, std::uint64_t when_ns);
+
+    const KernelState& state_;
+    sd_event* loop_;
+    Done done_;
+    std::map<std::uint64_t, Ending> endings_;
+    sd_event_source* timer_ = nullptr;
+    std::uint64_t pause_us_ = 0;
+};
+
+} // namespace escort

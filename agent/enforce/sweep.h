@@ -1,0 +1,29 @@
+// One pass over a session that must end: everything of it that is found alive gets SIGKILL.
+#pragma once
+
+#include "base/result.h"
+#include "kernel/state.h"
+
+#include <cstdint>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace escort {
+
+struct SweepResult {
+    // Processes signalled in this pass, as (pid, start time): the identity by which they are counted once.
+    std::set<std::pair<std::uint32_t, std::uint64_t>> processes;
+    std::size_t alive = 0;   // tasks (threads) found alive before the signals
+    std::size_t cgroups = 0; // killed as a whole
+};
+
+// The session must be dead in the verdict map already: else what it forks meanwhile lives. Each process is
+// held by a pidfd and its label looked up through that pidfd before it is signalled, so a pid that was reused
+// is never hit. A thread whose process is not of the session is left to the kernel's own hooks.
+[[nodiscard]] Result<SweepResult> sweep(const KernelState& state, std::uint64_t id);
+
+// Processes of the session alive now; 0 when none is.
+[[nodiscard]] Result<std::size_t> count_processes(const KernelState& state, std::uint64_t id);
+
+} // namespace escort

@@ -1,0 +1,59 @@
+#include "kernel/rules.h"
+
+#include <algorithm>
+#include <map>
+
+namespace escort {
+
+namespace {
+
+std::uint32_t flags_of(const Policy& policy, bool observe_override) {
+    std::uint32_t flags = 0;
+    if (observe_override || policy.mode.value == Mode::observe) flags |= ESCORT_PRINCIPAL_OBSERVE;
+    if (policy.on_violation.value == Violation::log) flags |= ESCORT_PRINCIPAL_LOG;
+    if (policy.on_violation.value == Violation::kill_process) flags |= ESCORT_PRINCIPAL_PROCESS;
+    return flags;
+}
+
+std::uint32_t entries_of(const Policy& policy) {
+    std::uint32_t bits = 0;
+    for (const auto entry : policy.entries.value)
+        bits |= 1U << static_cast<unsigned>(entry);
+    return bits;
+}
+
+} // namespace
+
+std::vector<KernelRule> compile_rules(const std::vector<PrincipalRule>& principals,
+                                      const std::vector<ExemptRule>& exempt, bool observe_override) {
+    std::vector<KernelRule> rules;
+    rules.reserve(principals.size() + exempt.size() * 2 + 1);
+    for (const auto& principal : principals) {
+        escort_rule rule{};
+        rule.window_until = principal.window_until;
+        rule.flags = flags_of(*principal.policy, observe_override);
+        rule.entries = entries_of(*principal.policy);
+        rules.push_back({{ESCORT_RULE_PRINCIPAL, principal.uid}, rule});
+    }
+    escort_rule probe{};
+    probe.flags = ESCORT_PRINCIPAL_PROBE;
+    rules.push_back({{ESCORT_RULE_PRINCIPAL, kProbeUid}, probe});
+
+    std::map<std::uint32_t, std::uint32_t> units_of; // uid (or ~0 for any) → bit set of units
+    for (std::uint32_t i = 0; i < exempt.size() && i < ESCORT_MAX_EXEMPT_UNITS; i++) {
+        escort_rule unit{};
+        exempt[i].unit.copy(unit.unit, ESCORT_NAME - 1);
+        rules.push_back({{ESCORT_RULE_EXEMPT_UNIT, i}, unit});
+        if (exempt[i].uids.empty()) units_of[UINT32_MAX] |= 1U << i;
+        for (const auto uid : exempt[i].uids)
+            units_of[uid] |= 1U << i;
+    }
+    for (const auto& [uid, units] : units_of) {
+        escort_rule rule{};
+        rule.units = units;
+        rules.push_back({{ESCORT_RULE_EXEMPT_UID, uid}, rule});
+    }
+    return rules;
+}
+
+} // namespace escort

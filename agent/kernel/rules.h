@@ -1,0 +1,33 @@
+// Principals, windows and exemptions as the kernel's rules. Pure.
+#pragma once
+
+#include "core/policy.h"
+#include "kernel/state.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace escort {
+
+// An account number that nobody has: the agent's own canary enters it to see the kernel refuse.
+constexpr std::uint32_t kProbeUid = 0xffff'fff0;
+
+struct PrincipalRule {
+    std::uint32_t uid = 0;
+    const Policy* policy = nullptr;
+    std::uint64_t window_until = 0; // CLOCK_BOOTTIME ns; 0: no window
+};
+
+struct ExemptRule {
+    std::string unit;
+    std::vector<std::uint32_t> uids; // empty: any account
+};
+
+// More exempt units than ESCORT_MAX_EXEMPT_UNITS: the rest is left out (the policy loader refuses such a
+// set).
+[[nodiscard]] std::vector<KernelRule> compile_rules(const std::vector<PrincipalRule>& principals,
+                                                    const std::vector<ExemptRule>& exempt,
+                                                    bool observe_override);
+
+} // namespace escort

@@ -1,0 +1,221 @@
+#include "kernel/state.h"
+
+#include <algorithm>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cerrno>
+#include <cstring>
+
+namespace escort {
+
+namespace {
+
+// Every key of a hash map. Keys that come or go meanwhile may be missed: callers reconcile.
+template <typename Key>
+std::vector<Key> keys_of(int map) {
+    std::vector<Key> keys;
+    Key previous{}, key{};
+    // A map that is refilled under us starts over when `previous` is gone: bounded all the same.
+    while (bpf_map_get_next_key(map, keys.empty() ? nullptr : &previous, &key) == 0) {
+        keys.push_back(key);
+        previous = key;
+        if (keys.size() > std::size_t{ESCORT_MAX_SESSIONS} * 2) break;
+    }
+    return keys;
+}
+
+} // namespace
+
+const char* counter_name(escort_counter counter) {
+    switch (counter) {
+    case ESCORT_COUNT_OPENED:
+        return "opened";
+    case ESCORT_COUNT_REFUSED:
+        return "refused";
+    case ESCORT_COUNT_SIGNAL_FAILED:
+        return "signal_failed";
+    case ESCORT_COUNT_LABEL_ORPHANED:
+        return "label_orphaned";
+    case ESCORT_COUNT_LABEL_LOST:
+        return "label_lost";
+    case ESCORT_COUNT_SESSION_NO_ROOM:
+        return "session_no_room";
+    case ESCORT_COUNT_RING_FULL:
+        return "ring_full";
+    case ESCORT_COUNT_THREAD_SPARED:
+        return "thread_spared";
+    case ESCORT_COUNT_UNGOVERNED:
+        return "ungoverned";
+    case ESCORT_COUNT_EXEMPTED:
+        return "exempted";
+    case ESCORT_COUNT_UNKNOWN_UID:
+        return "unknown_uid";
+    case ESCORT_COUNT_VERDICT_MISSING:
+        return "verdict_missing";
+    case ESCORT_COUNT_MAX:
+        break;
+    }
+    return "";
+}
+
+KernelState::KernelState(const Programs& programs)
+    : labels_(programs.map("labels")),
+      sessions_(programs.map("sessions")),
+      verdicts_(programs.map("verdicts")),
+      also_(programs.map("also")),
+      rules_(programs.map("rules")),
+      known_(programs.map("known_uids")),
+      config_(programs.map("config")),
+      counters_(programs.map("counters")),
+      ring_(programs.map("lifecycle")),
+      request_(programs.map("iter_request")),
+      adopted_(programs.map("adopted")),
+      iterator_(programs.iterator_link()) {}
+
+Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
+    const auto entries = static_cast<__u32>(std::max<std::size_t>(rules.size(), 1));
+    const Fd inner(bpf_map_create(BPF_MAP_TYPE_HASH, "rules_inner", sizeof(escort_rule_key),
+                                  sizeof(escort_rule), entries, nullptr));
+    if (!inner.valid()) return fail_errno("rules", "create", errno);
+    for (const auto& rule : rules)
+        if (bpf_map_update_elem(inner.get(), &rule.key, &rule.value, BPF_NOEXIST) != 0)
+            return fail_errno("rules", "fill", errno);
+    const std::uint32_t zero = 0;
+    const int fd = inner.get();
+    if (bpf_map_update_elem(rules_, &zero, &fd, BPF_ANY) != 0) return fail_errno("rules", "flip", errno);
+    return {};
+}
+
+Status KernelState::set_verdict(std::uint64_t id, const escort_verdict& verdict) const {
+    if (bpf_map_update_elem(verdicts_, &id, &verdict, BPF_EXIST) != 0)
+        return fail_errno("verdicts", "write", errno);
+    return {};
+}
+
+std::optional<escort_verdict> KernelState::verdict(std::uint64_t id) const {
+    escort_verdict value{};
+    if (bpf_map_lookup_elem(verdicts_, &id, &value) != 0) return std::nullopt;
+    return value;
+}
+
+Status KernelState::allow_also(std::uint64_t id, std::uint32_t uid) const {
+    const escort_also_key key{id, uid, 0};
+    const std::uint32_t one = 1;
+    if (bpf_map_update_elem(also_, &key, &one, BPF_ANY) != 0) return fail_errno("also", "write", errno);
+    return {};
+}
+
+std::optional<escort_session> KernelState::session(std::uint64_t id) const {
+    escort_session value{};
+    if (bpf_map_lookup_elem(sessions_, &id, &value) != 0) return std::nullopt;
+    return value;
+}
+
+std::vector<KernelSession> KernelState::sessions() const {
+    std::vector<KernelSession> all;
+    for (const auto id : keys_of<std::uint64_t>(sessions_))
+        if (const auto facts = session(id)) all.push_back({id, *facts});
+    return all;
+}
+
+void KernelState::forget(std::uint64_t id, const std::vector<std::uint32_t>& also) const {
+    for (const auto uid : also) {
+        const escort_also_key key{id, uid, 0};
+        bpf_map_delete_elem(also_, &key);
+    }
+    bpf_map_delete_elem(sessions_, &id);
+    bpf_map_delete_elem(verdicts_, &id);
+}
+
+void KernelState::set_known(std::uint32_t uid) const {
+    const std::uint32_t one = 1;
+    bpf_map_update_elem(known_, &uid, &one, BPF_ANY); // lost: the uid is looked up once more
+}
+
+void KernelState::clear_known() const {
+    for (const auto uid : keys_of<std::uint32_t>(known_))
+        bpf_map_delete_elem(known_, &uid);
+}
+
+Result<std::vector<escort_task>> KernelState::iterate(escort_iter_mode mode, std::uint64_t id) const {
+    const std::uint32_t zero = 0;
+    const escort_iter_request request{static_cast<__u32>(mode), 0, id};
+    if (bpf_map_update_elem(request_, &zero, &request, BPF_ANY) != 0)
+        return fail_errno("iter_request", "write", errno);
+    const Fd pass(bpf_iter_create(iterator_));
+    if (!pass.valid()) return fail_errno("escort_tasks", "create", errno);
+
+    std::vector<escort_task> tasks;
+    std::array<char, sizeof(escort_task) * 128> buffer{};
+    std::size_t filled = 0;
+    for (;;) {
+        const ssize_t got = ::read(pass.get(), buffer.data() + filled, buffer.size() - filled);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (got < 0) return fail_errno("escort_tasks", "read", errno);
+        if (got == 0) return tasks;
+        filled += static_cast<std::size_t>(got);
+        const std::size_t whole = filled / sizeof(escort_task);
+        const std::size_t before = tasks.size();
+        tasks.resize(before + whole);
+        std::memcpy(tasks.data() + before, buffer.data(), whole * sizeof(escort_task));
+        filled -= whole * sizeof(escort_task);
+        std::memmove(buffer.data(), buffer.data() + whole * sizeof(escort_task), filled);
+    }
+}
+
+Result<std::vector<escort_task>> KernelState::labelled(std::uint64_t id) const {
+    return iterate(ESCORT_ITER_LABELLED, id);
+}
+
+Result<std::vector<escort_task>> KernelState::in_cgroup(std::uint64_t cgroup_id) const {
+    return iterate(ESCORT_ITER_CGROUP, cgroup_id);
+}
+
+Result<std::vector<escort_task>> KernelState::adopt() const {
+    struct AdoptKey {
+        std::uint64_t cgroup_id;
+        std::uint32_t uid;
+        std::uint32_t audit_session;
+    };
+    for (const auto& key : keys_of<AdoptKey>(adopted_))
+        bpf_map_delete_elem(adopted_, &key);
+
+    std::vector<escort_task> all;
+    for (int pass = 0; pass < 8; pass++) {
+        auto found = iterate(ESCORT_ITER_ADOPT, 0);
+        if (!found) return found;
+        bool fresh = false;
+        for (const auto& task : *found) {
+            const bool adopted = (task.flags & ESCORT_TASK_ADOPTED) != 0;
+            fresh = fresh || adopted;
+            if (adopted || pass == 0) all.push_back(task);
+        }
+        if (!fresh) break;
+    }
+    return all;
+}
+
+std::optional<std::uint64_t> KernelState::label_of(int pidfd) const {
+    escort_label label{};
+    if (bpf_map_lookup_elem(labels_, &pidfd, &label) != 0) return std::nullopt;
+    return label.id;
+}
+
+Counters KernelState::counters() const {
+    Counters sums{};
+    std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+    for (std::uint32_t i = 0; i < ESCORT_COUNT_MAX; i++) {
+        if (bpf_map_lookup_elem(counters_, &i, per_cpu.data()) != 0) continue;
+        for (const auto value : per_cpu)
+            sums[i] += value;
+    }
+    return sums;
+}
+
+std::uint64_t KernelState::next_number() const {
+    const std::uint32_t zero = 0;
+    escort_config config{};
+    return bpf_map_lookup_elem(config_, &zero, &config) == 0 ? config.next : 0;
+}
+
+} // namespace escort

@@ -1,0 +1,75 @@
+// Typed access to the maps of the kernel programs: sessions, verdicts, rules, counters, tasks. One call, one
+// map operation (or one pass of the iterator); decides nothing.
+#pragma once
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "kernel/programs.h"
+
+#include "abi.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace escort {
+
+struct KernelRule {
+    escort_rule_key key;
+    escort_rule value;
+};
+
+struct KernelSession {
+    std::uint64_t id;
+    escort_session facts;
+};
+
+using Counters = std::array<std::uint64_t, ESCORT_COUNT_MAX>;
+// "opened", "ring_full" ...: names for `status`.
+[[nodiscard]] const char* counter_name(escort_counter counter);
+
+class KernelState {
+  public:
+    // `programs` must outlive this.
+    explicit KernelState(const Programs& programs);
+
+    // All rules at once: a new inner map is filled, then one update flips it in.
+    [[nodiscard]] Status set_rules(const std::vector<KernelRule>& rules);
+
+    // Of a session that the kernel knows; it may have ended meanwhile (an error, and nothing is written).
+    [[nodiscard]] Status set_verdict(std::uint64_t id, const escort_verdict& verdict) const;
+    [[nodiscard]] std::optional<escort_verdict> verdict(std::uint64_t id) const;
+    [[nodiscard]] Status allow_also(std::uint64_t id, std::uint32_t uid) const;
+    [[nodiscard]] std::optional<escort_session> session(std::uint64_t id) const;
+    [[nodiscard]] std::vector<KernelSession> sessions() const;
+    // Removes what the maps hold of a session that has ended.
+    void forget(std::uint64_t id, const std::vector<std::uint32_t>& also) const;
+
+    // A uid that was looked up and is no principal: the kernel asks no more.
+    void set_known(std::uint32_t uid) const;
+    void clear_known() const;
+
+    // Every task with a label, of one session or (id 0) of all.
+    [[nodiscard]] Result<std::vector<escort_task>> labelled(std::uint64_t id) const;
+    // Every task of a cgroup, labelled or not.
+    [[nodiscard]] Result<std::vector<escort_task>> in_cgroup(std::uint64_t cgroup_id) const;
+    // Labels the principals' tasks that have none, in as many passes as it takes until a pass finds no new
+    // one (at most 8). Returns those, and tasks whose uid was never looked up.
+    [[nodiscard]] Result<std::vector<escort_task>> adopt() const;
+    // The session that the task behind this pidfd is in; nothing: none, or the task is gone.
+    [[nodiscard]] std::optional<std::uint64_t> label_of(int pidfd) const;
+
+    [[nodiscard]] Counters counters() const;
+    [[nodiscard]] std::uint64_t next_number() const;
+    [[nodiscard]] int ring() const { return ring_; }
+
+  private:
+    [[nodiscard]] Result<std::vector<escort_task>> iterate(escort_iter_mode mode, std::uint64_t id) const;
+
+    int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_;
+    int iterator_;
+};
+
+} // namespace escort
