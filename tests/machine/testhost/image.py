@@ -78,7 +78,7 @@ def cache() -> Path:
 
 @contextlib.contextmanager
 def locked(name: str):
-    """One builder at a time; a second one waits and then finds the finished thing."""
+    """One builder of a thing at a time; a second one waits and then finds it finished."""
     with open(cache() / f"{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -91,7 +91,7 @@ def digest(*parts: str) -> str:
 def build_once(name: str, build) -> Path:
     """The folder `name` of the cache, made by build(folder) under another name first and then renamed."""
     target = cache() / name
-    with locked("image"):
+    with locked(name):
         if target.is_dir():
             return target
         scratch = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=cache()))

@@ -1,0 +1,99 @@
+"""A virtual machine with Debian 12's own kernel that speaks the test host's words (testhost.Guest)."""
+
+import shlex
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from testhost.guest import Guest, wait_for
+from testhost.image import layers
+from vmimage import vm_files
+
+_KERNEL_LINE = ("console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 tsc=reliable no_timer_check "
+                "quiet loglevel=4 systemd.show_status=0")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Vm(Guest):
+    """`with Vm() as vm:` boots one; what it writes is gone at the end of the block."""
+
+    def __init__(self) -> None:
+        self.boot_seconds = 0.0
+        self._port = _free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="escort-vm-")
+        self._qemu: subprocess.Popen | None = None
+
+    def __enter__(self) -> "Vm":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        files = vm_files()
+        begin = time.monotonic()
+        with open(self._path("qemu.log"), "wb") as log:
+            # It dies with the one who started it. KVM where there is one.
+            self._qemu = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config",
+                 "-display", "none", "-no-reboot", "-M", "pc", "-accel", "kvm", "-accel", "tcg,thread=multi",
+                 "-cpu", "max", "-smp", "2", "-m", "1024", "-serial", f"file:{self._path('console.log')}",
+                 "-kernel", str(files / "vmlinux"), "-initrd", str(files / "initrd.img"), "-append", _KERNEL_LINE,
+                 "-drive", f"file={files / 'disk.img'},format=raw,snapshot=on,if=none,id=d0,cache=unsafe",
+                 "-device", "virtio-blk-pci,drive=d0",
+                 "-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:2222",
+                 "-device", "virtio-net-pci,netdev=n0,romfile="],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(self._answers, 120, "the virtual machine's sshd")
+        state = self.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=120).out.strip()
+        if state != "running":
+            failed = self.run("systemctl --failed --no-legend", check=False).out
+            raise RuntimeError(f"the virtual machine came up {state}: {failed}\n{self.console()}")
+        self.boot_seconds = time.monotonic() - begin
+
+    def stop(self) -> None:
+        if self._qemu is not None:
+            self._qemu.kill()
+            self._qemu.wait()
+            self._qemu = None
+        self._folder.cleanup()
+
+    def console(self) -> str:
+        log = self._path("console.log")
+        return log.read_text(errors="replace")[-4000:] if log.exists() else ""
+
+    def popen(self, command, **options) -> subprocess.Popen:
+        line = command if isinstance(command, str) else shlex.join(command)
+        key = layers()[0] / "root" / ".ssh" / "id_ed25519"
+        return subprocess.Popen(
+            ["ssh", "-q", "-F", "none", "-i", str(key), "-p", str(self._port), "-o", "StrictHostKeyChecking=no",
+             "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+             "-o", "ConnectTimeout=30", "-o", "ControlMaster=auto", "-o", "ControlPersist=60",
+             "-o", f"ControlPath={self._path('control')}", "root@127.0.0.1", f"bash -c {shlex.quote(line)}"],
+            start_new_session=True, **options)
+
+    def _path(self, name: str) -> Path:
+        return Path(self._folder.name) / name
+
+    def _answers(self) -> bool:
+        """qemu accepts connections long before the guest does: only a banner is an answer."""
+        if self._qemu.poll() is not None:
+            raise RuntimeError(f"qemu ended:\n{self._path('qemu.log').read_text(errors='replace')}\n{self.console()}")
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=2) as probe:
+                probe.settimeout(2)
+                return probe.recv(4) == b"SSH-"
+        except OSError:
+            return False
