@@ -24,21 +24,22 @@ constexpr auto kValues = make_values();
 
 std::optional<std::string> base64url_decode(std::string_view text) {
     if (text.size() % 4 == 1) return std::nullopt;
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 2);
+    std::string out(text.size() * 3 / 4, '\0');
+    char* to = out.data();
     std::uint32_t bits = 0;
-    unsigned held = 0; // how many low bits of `bits` wait for their byte: 0, 2, 4 or 6
+    std::uint8_t seen = 0; // the high bit stands once a character was outside the alphabet
+    unsigned held = 0;     // how many low bits of `bits` wait for their byte: 0, 2, 4 or 6
     for (const char c : text) {
         const std::uint8_t value = kValues[static_cast<unsigned char>(c)];
-        if (value == kBad) return std::nullopt;
-        bits = (bits << 6 | value) & 0xfff;
+        seen |= value;
+        bits = bits << 6 | value;
         held += 6;
         if (held >= 8) {
             held -= 8;
-            out.push_back(static_cast<char>(bits >> held & 0xff));
+            *to++ = static_cast<char>(bits >> held & 0xff);
         }
     }
-    if ((bits & ((1U << held) - 1)) != 0) return std::nullopt;
+    if ((seen & 0x80) != 0 || (bits & ((1U << held) - 1)) != 0) return std::nullopt;
     return out;
 }
 

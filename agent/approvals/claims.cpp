@@ -1,14 +1,28 @@
 #include "approvals/claims.h"
 
+#include <algorithm>
+
 namespace escort {
 
 using nlohmann::json;
 
 Claims::Claims(const json& object, std::string path, std::optional<Refusal>& refusal)
-    : object_(object), path_(std::move(path)), refusal_(refusal) {}
+    : object_(object), path_(std::move(path)), refusal_(refusal) {
+    asked_.reserve(16);
+}
 
-std::string Claims::path_of(const std::string& name) const {
-    return path_.empty() ? name : path_ + "." + name;
+Claims::Claims(const json& object, const Claims& outer, const char* name)
+    : Claims(object, name, outer.refusal_) {
+    outer_ = &outer;
+}
+
+std::string Claims::path() const {
+    return outer_ ? outer_->path_of(path_.c_str()) : path_;
+}
+
+std::string Claims::path_of(const char* name) const {
+    const std::string outer = path();
+    return outer.empty() ? name : outer + "." + name;
 }
 
 void Claims::refuse_at(const std::string& path, std::string why, RefusalCode code) {
@@ -20,35 +34,34 @@ void Claims::refuse_claim(const char* name, std::string why, RefusalCode code) {
 }
 
 const json* Claims::take(const char* name, Need need) {
-    asked_.insert(name);
+    asked_.push_back(name);
     const auto found = object_.find(name);
     if (found != object_.end()) return &*found;
     if (need == Need::required) refuse_claim(name, "is missing");
     return nullptr;
 }
 
-std::string Claims::checked(const json& value, const std::string& path, const Shape& shape) {
-    if (!value.is_string()) {
-        refuse_at(path, "must be a string");
-        return "";
-    }
+std::optional<std::string> Claims::fault(const json& value, const Shape& shape) {
+    if (!value.is_string()) return "must be a string";
     const auto& text = value.get_ref<const std::string&>();
-    if (text.empty())
-        refuse_at(path, "is empty");
-    else if (const auto why = shape ? shape(text) : std::nullopt)
-        refuse_at(path, *why);
-    return text;
+    if (text.empty()) return "is empty";
+    return shape ? shape(text) : std::nullopt;
 }
 
 std::string Claims::text(const char* name, Need need, const Shape& shape) {
     const json* value = take(name, need);
-    return value ? checked(*value, path_of(name), shape) : "";
+    if (!value) return "";
+    if (auto why = fault(*value, shape)) {
+        refuse_claim(name, std::move(*why));
+        return "";
+    }
+    return value->get_ref<const std::string&>();
 }
 
 std::string Claims::text_or_empty(const char* name) {
     const json* value = take(name, Need::optional);
     if (!value) return "";
-    if (value->is_string()) return value->get<std::string>();
+    if (value->is_string()) return value->get_ref<const std::string&>();
     refuse_claim(name, "must be a string");
     return "";
 }
@@ -57,19 +70,18 @@ std::optional<std::int64_t> Claims::integer(const char* name, Need need, std::in
                                             std::int64_t most) {
     const json* value = take(name, need);
     if (!value) return std::nullopt;
-    const std::string range =
-        "must be an integer from " + std::to_string(least) + " to " + std::to_string(most);
-    // nlohmann reads what fits neither 64-bit type as a float, so both comparisons are exact.
-    const bool fits = value->is_number_unsigned()
-                          ? value->get<std::uint64_t>() <= static_cast<std::uint64_t>(most)
-                          : value->is_number_integer() && value->get<std::int64_t>() <= most;
-    if (!fits || (!value->is_number_unsigned() && value->get<std::int64_t>() < least) ||
-        (value->is_number_unsigned() && least > 0 &&
-         value->get<std::uint64_t>() < static_cast<std::uint64_t>(least))) {
-        refuse_claim(name, range);
-        return std::nullopt;
+    // nlohmann reads what is not negative as unsigned, and what fits neither 64-bit type as a float.
+    std::optional<std::int64_t> number;
+    if (value->is_number_unsigned()) {
+        if (const auto read = value->get<std::uint64_t>();
+            read <= static_cast<std::uint64_t>(kLargestInteger))
+            number = static_cast<std::int64_t>(read);
+    } else if (value->is_number_integer()) {
+        number = value->get<std::int64_t>();
     }
-    return value->get<std::int64_t>();
+    if (number && *number >= least && *number <= most) return number;
+    refuse_claim(name, "must be an integer from " + std::to_string(least) + " to " + std::to_string(most));
+    return std::nullopt;
 }
 
 std::vector<std::string> Claims::texts(const char* name, const Shape& shape) {
@@ -81,8 +93,13 @@ std::vector<std::string> Claims::texts(const char* name, const Shape& shape) {
         return out;
     }
     out.reserve(value->size());
-    for (const json& entry : *value)
-        out.push_back(checked(entry, path_of(name) + "[" + std::to_string(out.size()) + "]", shape));
+    for (const json& entry : *value) {
+        if (auto why = fault(entry, shape)) {
+            refuse_at(path_of(name) + "[" + std::to_string(out.size()) + "]", std::move(*why));
+            return out;
+        }
+        out.push_back(entry.get_ref<const std::string&>());
+    }
     return out;
 }
 
@@ -93,7 +110,7 @@ void Claims::object(const char* name, Need need, const std::function<void(Claims
         refuse_claim(name, "must be an object");
         return;
     }
-    Claims inner(*value, path_of(name), refusal_);
+    Claims inner(*value, *this, name);
     read(inner);
     inner.finish();
 }
@@ -109,8 +126,11 @@ void Claims::not_supported(const char* name) {
 
 void Claims::finish() {
     if (refusal_) return;
-    for (const auto& [name, value] : object_.items())
-        if (!asked_.contains(name)) refuse_claim(name.c_str(), "is unknown");
+    for (const auto& [name, value] : object_.items()) {
+        const bool asked =
+            std::any_of(asked_.begin(), asked_.end(), [&](const char* known) { return name == known; });
+        if (!asked) refuse_claim(name.c_str(), "is unknown");
+    }
 }
 
 } // namespace escort

@@ -8,7 +8,6 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -44,16 +43,20 @@ class Claims {
     void finish();
 
   private:
+    Claims(const nlohmann::json& object, const Claims& outer, const char* name);
     [[nodiscard]] const nlohmann::json* take(const char* name, Need need);
-    [[nodiscard]] std::string path_of(const std::string& name) const;
-    [[nodiscard]] std::string checked(const nlohmann::json& value, const std::string& path,
-                                      const Shape& shape);
+    // Paths are put together only where there is something to say: a list may hold 10,000 approvals.
+    [[nodiscard]] std::string path() const;
+    [[nodiscard]] std::string path_of(const char* name) const;
+    // Why the value is no acceptable string; nothing where it is one.
+    [[nodiscard]] static std::optional<std::string> fault(const nlohmann::json& value, const Shape& shape);
     void refuse_at(const std::string& path, std::string why, RefusalCode code = RefusalCode::invalid);
 
     const nlohmann::json& object_;
-    std::string path_;
+    const Claims* outer_ = nullptr;
+    std::string path_; // the whole path or, with an outer one, the name within it
     std::optional<Refusal>& refusal_;
-    std::set<std::string> asked_;
+    std::vector<const char*> asked_;
 };
 
 } // namespace escort

@@ -8,8 +8,8 @@ namespace escort {
 
 Judged<ApprovalList> judge_document(std::string_view file, const TrustSet& trust, const IssuerRules& rules,
                                     DocumentFacts& facts) {
-    facts.sha256 = sha256_hex(document_bytes(file), trust.properties);
     auto verified = verify_jws(file, trust);
+    facts.sha256 = verified ? verified->sha256 : sha256_hex(document_bytes(file), trust.properties);
     if (!verified) return tl::unexpected(std::move(verified.error()));
     facts.typ = verified->typ;
     facts.key = verified->key;

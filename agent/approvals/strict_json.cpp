@@ -13,7 +13,9 @@ using nlohmann::json;
 // What nlohmann's parser calls. Returning false ends the parse; the reason is in error_.
 class Builder : public nlohmann::json_sax<json> {
   public:
-    Builder(const JsonRules& rules, const JsonSink& sink) : rules_(rules), sink_(sink) {}
+    Builder(const JsonRules& rules, const JsonSink& sink) : rules_(rules), sink_(sink) {
+        stack_.reserve(rules.depth);
+    }
 
     bool null() override { return value(nullptr); }
     bool boolean(bool v) override { return value(v); }
@@ -32,8 +34,11 @@ class Builder : public nlohmann::json_sax<json> {
 
     bool key(std::string& name) override {
         if (!text_ok(name)) return false;
-        stack_.back().key = std::move(name);
-        if (stack_.back().value.contains(stack_.back().key)) return stop("is there twice");
+        Frame& top = stack_.back();
+        top.key = std::move(name);
+        const auto [slot, fresh] = top.value.get_ref<json::object_t&>().try_emplace(top.key);
+        if (!fresh) return stop("is there twice");
+        top.slot = &slot->second; // a map's elements stay where they are
         return true;
     }
 
@@ -59,6 +64,7 @@ class Builder : public nlohmann::json_sax<json> {
         json value;
         std::string key;       // of the member being read
         std::size_t count = 0; // entries so far, for lists
+        json* slot = nullptr;  // where the member being read goes
     };
 
     [[nodiscard]] bool streamed(std::size_t level) const { // is stack_[level] the streamed list?
@@ -107,7 +113,7 @@ class Builder : public nlohmann::json_sax<json> {
         if (!room()) return false;
         if (stack_.size() >= rules_.depth)
             return stop("is nested deeper than " + std::to_string(rules_.depth));
-        stack_.push_back({std::move(container), "", 0});
+        stack_.push_back({std::move(container), "", 0, nullptr});
         return true;
     }
 
@@ -130,7 +136,7 @@ class Builder : public nlohmann::json_sax<json> {
     bool add(json v) {
         Frame& top = stack_.back();
         if (top.value.is_object()) {
-            top.value[top.key] = std::move(v);
+            *top.slot = std::move(v);
             top.key.clear();
             return true;
         }
