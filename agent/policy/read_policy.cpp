@@ -39,12 +39,7 @@ class Reader {
     [[nodiscard]] Place place_of(const YamlNode& node) const { return {file_, node.line, node.column}; }
 
     void read_version() {
-        const auto* version = root_.find("version");
-        if (version == nullptr) {
-            report(root_, "version is missing", "write version: 1");
-        } else if (integer_of(*version) != 1) {
-            report(*version, fmt::format("version {} is not supported: only 1 is", version->text));
-        }
+        if (root_.find("version") == nullptr) report(root_, "version is missing", "write version: 1");
     }
 
     [[nodiscard]] bool only_allows_empty(bool allow_empty) const {
@@ -186,6 +181,13 @@ std::vector<Exemption> default_exemptions() {
 
 std::optional<PolicyFile> read_policy(const std::string& file, const YamlNode& root, Diagnostics& out) {
     const auto before = out.size();
+    // Of a file in another version nothing else can be said.
+    const auto* version = root.find("version");
+    if (version != nullptr && resolve(*version) == Resolved::integer && integer_of(*version) != 1) {
+        out.push_back({Severity::error, Place{file, version->line, version->column},
+                       fmt::format("version {} is not supported: only 1 is", shortened(version->text))});
+        return std::nullopt;
+    }
     if (!check_shape(file, root, policy_shape(), out)) return std::nullopt;
     PolicyFile result = Reader(file, root, out).read();
     if (out.size() != before) return std::nullopt;

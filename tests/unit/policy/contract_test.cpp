@@ -169,15 +169,14 @@ TEST_CASE("contract: the example cut after every byte is refused or whole, never
     }
 }
 
-TEST_CASE("contract: the example with any byte replaced is refused or whole, never worse") {
+TEST_CASE("contract: the example with bytes replaced is refused or whole, never worse") {
     const std::string whole = contract_example();
-    for (const char replacement : {'"', '[', '}', ':', '\n', '\t', '&', '\x04', '-'}) {
-        for (std::size_t at = 0; at < whole.size(); ++at) {
-            std::string changed = whole;
-            changed[at] = replacement;
-            Diagnostics out;
-            const auto set = parse_policies({{"f", "f", changed}}, out);
-            CHECK(set.has_value() != has_errors(out));
-        }
+    const std::string replacements = "\"[}:\n\t&\x04-'";
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        std::string changed = whole;
+        changed[at] = replacements[at % replacements.size()];
+        Diagnostics out;
+        const auto set = parse_policies({{"f", "f", changed}}, out);
+        CHECK(set.has_value() != has_errors(out));
     }
 }
