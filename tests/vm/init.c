@@ -31,9 +31,11 @@ int main(void) {
     must(mount("dev", "/dev", "devtmpfs", 0, ""), "mount /dev");
     int console = open("/dev/console", O_RDWR);
     if (console >= 0)
-        for (int fd = 0; fd < 3; fd++) dup2(console, fd);
+        for (int fd = 0; fd < 3; fd++)
+            dup2(console, fd);
     load_modules();
-    for (int i = 0; i < 500 && access("/dev/vda", F_OK) != 0; i++) usleep(10 * 1000);
+    for (int i = 0; i < 500 && access("/dev/vda", F_OK) != 0; i++)
+        usleep(10 * 1000);
     must(mount("/dev/vda", "/root", "ext4", 0, ""), "mount /dev/vda");
     must(mount("/dev", "/root/dev", 0, MS_MOVE, 0), "move /dev");
     must(chdir("/root"), "chdir");
