@@ -12,14 +12,15 @@
 #define ESCORT_INLINE_ENTRY static __attribute__((always_inline))
 #endif
 
-/* name == literal, both NUL-terminated; at most `size` bytes are looked at. */
+/* name == literal, both NUL-terminated; `size` bytes are compared, without a branch for each: the verifier
+ * would walk every one. */
 #define escort_name_is(name, literal) escort_same((name), (literal), sizeof(literal))
 #define escort_name_starts(name, literal) escort_same((name), (literal), sizeof(literal) - 1)
 
 ESCORT_INLINE_ENTRY int escort_same(const char* name, const char* literal, unsigned size) {
-    for (unsigned i = 0; i < size; i++)
-        if (name[i] != literal[i]) return 0;
-    return 1;
+    int difference = 0;
+    for (unsigned i = 0; i < size; i++) difference |= name[i] ^ literal[i];
+    return difference == 0;
 }
 
 /* exe: file name of the running program (ESCORT_EXE bytes); cgroup, parent: the last two folders of its

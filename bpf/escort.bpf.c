@@ -36,7 +36,7 @@ static __always_inline void report_unknown(struct task_struct* task, const struc
                                            const struct escort_config* cfg) {
     __u32 one = 1;
 
-    if (uid < cfg->uid_min || bpf_map_lookup_elem(&known_uids, &uid)) return;
+    if (uid < cfg->uid_min || uid == (__u32)-1 || bpf_map_lookup_elem(&known_uids, &uid)) return;
     if (!is_governed(task, cred, cfg)) return;
     bpf_map_update_elem(&known_uids, &uid, &one, BPF_ANY);
     count(ESCORT_COUNT_UNKNOWN_UID);
@@ -109,7 +109,9 @@ static __noinline int judge_labelled(struct task_struct* task, __u64 id, struct 
     return opaque_zero();
 }
 
-/* The task's real uid is, or is about to be, `uid`: rule 1 of 'When a session starts'. */
+/* What a task may do next, as `uid`: the real uid that it has or is about to have (rule 1 of 'When a session
+ * starts'), an effective one (rule 2), or NOBODY when it enters no account. */
+#define NOBODY ((__u32)-1)
 static __always_inline int on_identity(struct task_struct* task, const struct cred* cred, __u32 uid) {
     struct escort_facts facts = {.now_ns = bpf_ktime_get_boot_ns()};
     struct escort_config* cfg = get_config();
@@ -123,25 +125,22 @@ static __always_inline int on_identity(struct task_struct* task, const struct cr
     if (!inner) return 0; /* before the first rules */
     rule = find_rule(inner, ESCORT_RULE_PRINCIPAL, uid);
     if (rule) gather_account(&facts, uid, rule);
-    if (id || rule) facts.foreign_leader = has_foreign_leader(task, uid);
+    if (!id) {
+        if (!rule) {
+            report_unknown(task, cred, uid, cfg);
+            return 0;
+        }
+        if (BPF_CORE_READ(task, flags) & PF_KTHREAD) return 0;
+        facts.governed = is_governed(task, cred, cfg);
+        if (!facts.governed) {
+            count(ESCORT_COUNT_UNGOVERNED);
+            return 0;
+        }
+        id = join_group(task);
+    }
+    facts.foreign_leader = has_foreign_leader(task, uid);
     if (id) return judge_labelled(task, id, &facts, cfg);
-    if (!rule) {
-        report_unknown(task, cred, uid, cfg);
-        return 0;
-    }
 
-    if (BPF_CORE_READ(task, flags) & PF_KTHREAD) return 0;
-    facts.governed = is_governed(task, cred, cfg);
-    if (!facts.governed) {
-        count(ESCORT_COUNT_UNGOVERNED);
-        return 0;
-    }
-    id = session_of_group(task);
-    if (id && set_label(task, id)) {
-        struct escort_session* session = bpf_map_lookup_elem(&sessions, &id);
-        if (session) __sync_fetch_and_add(&session->live, 1);
-        return judge_labelled(task, id, &facts, cfg);
-    }
     read_names(task, &names);
     facts.entry = escort_entry_of(names.exe, names.cgroup, names.parent);
     facts.exempt = is_exempt(task, uid, &names, inner, cfg);
@@ -222,27 +221,20 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
  * principal's uid without any hook seeing it is found here ---- */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(escort_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
-    __u64 id = session_of(task);
     const struct cred* cred = task->cred;
-    struct escort_facts facts = {};
-    struct escort_config* cfg;
-    __u32 uid, euid;
-    void* inner;
+    __u32 uid = NOBODY;
 
-    if (id) {
-        cfg = get_config();
-        if (!cfg) return 0;
-        facts.now_ns = bpf_ktime_get_boot_ns();
-        return judge_labelled(task, id, &facts, cfg);
+    if (!session_of(task)) {
+        void* inner = get_rules();
+        if (!inner) return 0;
+        uid = BPF_CORE_READ(cred, uid.val);
+        if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) {
+            if (!(BPF_CORE_READ(bprm, file, f_inode, i_mode) & S_ISUID)) return 0;
+            uid = BPF_CORE_READ(cred, euid.val);
+            if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) return 0;
+        }
     }
-    inner = get_rules();
-    if (!inner) return 0;
-    uid = BPF_CORE_READ(cred, uid.val);
-    if (find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) return on_identity(task, cred, uid);
-    if (!(BPF_CORE_READ(bprm, file, f_inode, i_mode) & S_ISUID)) return 0;
-    euid = BPF_CORE_READ(cred, euid.val);
-    if (find_rule(inner, ESCORT_RULE_PRINCIPAL, euid)) return on_identity(task, cred, euid);
-    return 0;
+    return on_identity(task, cred, uid);
 }
 
 /* ---- Exit: live tasks are counted, so that a session's end is an event ---- */

@@ -55,11 +55,13 @@ static __always_inline __u64 adopt(struct task_struct* task, __u32 uid, struct e
     }
     read_names(task, &names);
     if (is_exempt(task, uid, &names, inner, cfg)) return 0;
-    id = session_of_group(task);
-    if (!id) id = adopt_session(task, uid, rule, cfg);
-    if (!id || !set_label(task, id)) return 0;
-    session = bpf_map_lookup_elem(&sessions, &id);
-    if (session) __sync_fetch_and_add(&session->live, 1);
+    id = join_group(task);
+    if (!id) {
+        id = adopt_session(task, uid, rule, cfg);
+        if (!id || !set_label(task, id)) return 0;
+        session = bpf_map_lookup_elem(&sessions, &id);
+        if (session) __sync_fetch_and_add(&session->live, 1);
+    }
     *flags |= ESCORT_TASK_ADOPTED;
     return id;
 }

@@ -132,3 +132,14 @@ static __always_inline void remember_in_group(struct task_struct* task, __u64 id
     if (leader && leader != task)
         bpf_task_storage_get(&groups, leader, &label, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
+
+/* A process that changes its uid thread by thread is one session: the task joins it. 0: there is none. */
+static __always_inline __u64 join_group(struct task_struct* task) {
+    __u64 id = session_of_group(task);
+    struct escort_session* session;
+
+    if (!id || !set_label(task, id)) return 0;
+    session = bpf_map_lookup_elem(&sessions, &id);
+    if (session) __sync_fetch_and_add(&session->live, 1);
+    return id;
+}

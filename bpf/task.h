@@ -77,46 +77,69 @@ static __always_inline bool has_foreign_leader(struct task_struct* task, __u32 u
     return BPF_CORE_READ(task, group_leader, cred, uid.val) != uid;
 }
 
-static __always_inline bool is_unit(const char* name, const struct escort_rule* rule) {
-    for (int i = 0; i < ESCORT_NAME; i++) {
-        if (name[i] != rule->unit[i]) return false;
-        if (name[i] == 0) return i > 0;
+/* Steps of bpf_loop: verified once, however often they run. */
+struct ancestry {
+    struct task_struct* task;
+    struct kernfs_node* node;
+    const struct escort_config* cfg;
+    bool from_init;
+};
+
+static long step_to_parent(__u32 index, struct ancestry* walk) {
+    struct task_struct* task = walk->task; /* CO-RE would relocate a read through `walk` */
+
+    task = BPF_CORE_READ(task, real_parent);
+    walk->task = task;
+    if (!task) return 1;
+    if (agent_pid(task, walk->cfg) == 1) {
+        walk->from_init = true;
+        return 1;
     }
-    return false;
+    return cgroup_node(task) != walk->node;
 }
 
 /* Was the task forked, in however many steps, from PID 1 into the cgroup it stands in? Every ancestor up to
  * PID 1 must stand there too; 16 steps are more than a job of a unit has. */
 static __always_inline bool descends_in_cgroup(struct task_struct* task, struct kernfs_node* node,
                                                const struct escort_config* cfg) {
-    struct task_struct* ancestor = BPF_CORE_READ(task, group_leader);
+    struct ancestry walk = {.task = BPF_CORE_READ(task, group_leader), .node = node, .cfg = cfg};
+    bpf_loop(16, step_to_parent, &walk, 0);
+    return walk.from_init;
+}
 
-    for (int i = 0; i < 16; i++) {
-        ancestor = BPF_CORE_READ(ancestor, real_parent);
-        if (!ancestor) return false;
-        if (agent_pid(ancestor, cfg) == 1) return true;
-        if (cgroup_node(ancestor) != node) return false;
-    }
-    return false;
+struct unit_search {
+    const struct names* names;
+    void* rules;
+    __u32 units; /* bit set of those to compare */
+    bool found;
+};
+
+static long compare_unit(__u32 index, struct unit_search* search) {
+    const __u64* name = (const __u64*)search->names->cgroup;
+    struct escort_rule* rule;
+    __u64 difference = 0;
+
+    if (!(search->units & (1u << (index & 31)))) return 0;
+    rule = find_rule(search->rules, ESCORT_RULE_EXEMPT_UNIT, index);
+    if (!rule) return 0;
+    for (int i = 0; i < ESCORT_NAME / 8; i++) difference |= name[i] ^ ((const __u64*)rule->unit)[i];
+    search->found = difference == 0;
+    return search->found;
 }
 
 /* Is it a job of a unit that may switch to this account (`exempt:`)? Only asked of a task without a label. */
-static __always_inline bool is_exempt(struct task_struct* task, __u32 uid, const struct names* names,
-                                      void* inner, const struct escort_config* cfg) {
+static __always_inline bool is_exempt(struct task_struct* task, __u32 uid, const struct names* names, void* inner,
+                                      const struct escort_config* cfg) {
     struct escort_rule* account = find_rule(inner, ESCORT_RULE_EXEMPT_UID, uid);
     struct escort_rule* anybody = find_rule(inner, ESCORT_RULE_EXEMPT_UID, (__u32)-1);
-    __u32 units = (account ? account->units : 0) | (anybody ? anybody->units : 0);
+    struct unit_search search = {.names = names, .rules = inner};
     struct kernfs_node* node = cgroup_node(task);
 
-    if (!units || !escort_name_is(names->parent, "system.slice")) return false;
+    search.units = (account ? account->units : 0) | (anybody ? anybody->units : 0);
+    if (!search.units || !escort_name_is(names->parent, "system.slice")) return false;
     if (BPF_CORE_READ(kernfs_parent(kernfs_parent(node)), id) != cfg->cgroup_root) return false;
-    for (__u32 i = 0; i < ESCORT_MAX_EXEMPT_UNITS; i++) {
-        struct escort_rule* unit;
-        if (!(units & (1u << i))) continue;
-        unit = find_rule(inner, ESCORT_RULE_EXEMPT_UNIT, i);
-        if (unit && is_unit(names->cgroup, unit)) return descends_in_cgroup(task, node, cfg);
-    }
-    return false;
+    bpf_loop(ESCORT_MAX_EXEMPT_UNITS, compare_unit, &search, 0);
+    return search.found && descends_in_cgroup(task, node, cfg);
 }
 
 static __always_inline __u32 login_uid(struct task_struct* task) {

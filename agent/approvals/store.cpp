@@ -57,6 +57,10 @@ std::string Store::document_path(const std::string& sha256) const {
     return paths_.state + "/documents/" + sha256 + ".jws";
 }
 
+Result<std::string> Store::raw(const std::string& sha256) const {
+    return read_file(document_path(sha256), kDocumentLimit);
+}
+
 Result<LoadReport> Store::load(const ClockReading& clocks) {
     loaded_ = false;
     std::error_code error;

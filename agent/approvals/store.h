@@ -75,6 +75,9 @@ class Store {
     [[nodiscard]] Status save_time(const Moment& now);
     void retime(const Moment& now) { ledger_.retime(now); }
 
+    // The raw bytes of a list in force, by its SHA-256.
+    [[nodiscard]] Result<std::string> raw(const std::string& sha256) const;
+
     [[nodiscard]] const Ledger& ledger() const { return ledger_; }
     [[nodiscard]] const TrustSet& trust() const { return trust_; }
     [[nodiscard]] TrustedTime& time() { return time_; }

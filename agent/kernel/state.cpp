@@ -58,6 +58,10 @@ const char* counter_name(escort_counter counter) {
     return "";
 }
 
+bool KernelRule::operator==(const KernelRule& other) const {
+    return std::memcmp(&key, &other.key, sizeof key) == 0 && std::memcmp(&value, &other.value, sizeof value) == 0;
+}
+
 KernelState::KernelState(const Programs& programs)
     : labels_(programs.map("labels")),
       sessions_(programs.map("sessions")),
@@ -136,6 +140,8 @@ void KernelState::clear_known() const {
     for (const auto uid : keys_of<std::uint32_t>(known_))
         bpf_map_delete_elem(known_, &uid);
 }
+
+void KernelState::clear_known(std::uint32_t uid) const { bpf_map_delete_elem(known_, &uid); }
 
 Result<std::vector<escort_task>> KernelState::iterate(escort_iter_mode mode, std::uint64_t id) const {
     const std::uint32_t zero = 0;

@@ -18,7 +18,8 @@ namespace escort {
 
 struct KernelRule {
     escort_rule_key key;
-    escort_rule value;
+    escort_rule value; // zeroed before it is filled: it is compared as bytes
+    [[nodiscard]] bool operator==(const KernelRule& other) const;
 };
 
 struct KernelSession {
@@ -50,6 +51,7 @@ class KernelState {
     // A uid that was looked up and is no principal: the kernel asks no more.
     void set_known(std::uint32_t uid) const;
     void clear_known() const;
+    void clear_known(std::uint32_t uid) const;
 
     // Every task with a label, of one session or (id 0) of all.
     [[nodiscard]] Result<std::vector<escort_task>> labelled(std::uint64_t id) const;

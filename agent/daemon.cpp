@@ -1,0 +1,245 @@
+#include "daemon.h"
+
+#include "kernel/probe.h"
+#include "output/records.h"
+
+#include <bpf/libbpf.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+namespace escort {
+
+namespace {
+
+constexpr std::uint64_t kResolve_us = 2'500'000; // the accounts' look-up at the start, at most
+constexpr std::uint64_t kNumbersReserved = 1024; // session numbers, so that state isn't written for each
+
+Context context_of(const Agent& agent) {
+    Context context;
+    context.host = agent.settings.host_id;
+    context.tier = agent.tier;
+    if (agent.rulebook) {
+        context.mode = agent.rulebook->observing() ? "observe" : "enforce";
+        context.policy_sha256 = agent.rulebook->policies().sha256;
+    }
+    return context;
+}
+
+} // namespace
+
+namespace {
+sd_event* new_loop() {
+    sd_event* loop = nullptr;
+    return sd_event_default(&loop) >= 0 ? loop : nullptr;
+}
+} // namespace
+
+Daemon::Daemon(Settings settings) : loop_(new_loop()), waiters_(agent_, loop_.get()) {
+    agent_.settings = std::move(settings);
+}
+
+Daemon::~Daemon() {
+    server_.reset();
+    if (ring_ != nullptr) ring_buffer__free(ring_);
+}
+
+int Daemon::run() {
+    agent_.journal = std::make_unique<Journal>(context_of(agent_));
+    agent_.health = std::make_unique<Health>(*agent_.journal);
+    if (!loop_) return 1;
+    (void)agent_.journal->attach(loop_.get());
+    if (auto ready = start_state(); !ready) {
+        agent_.journal->write(agent_degraded("state", ready.error().text(), ready.error().hint));
+        (void)std::fprintf(stderr, "escortd: %s\n", ready.error().text().c_str());
+        return 1;
+    }
+    if (auto kernel = start_kernel(); !kernel)
+        agent_.health->degrade("enforcement", kernel.error().text(), kernel.error().hint);
+    resolve_policies();
+    start_sessions();
+    if (auto control = start_control(); !control) {
+        (void)std::fprintf(stderr, "escortd: %s\n", control.error().text().c_str());
+        return 1;
+    }
+    start_timers();
+    announce();
+    const int result = sd_event_loop(loop_.get());
+    sd_notify(0, "STOPPING=1");
+    save_sessions();
+    (void)agent_.store->save_time(agent_.time->now());
+    agent_.journal->write(agent_stopped(result < 0 ? "the event loop failed" : "asked to stop"));
+    agent_.journal->flush();
+    return result < 0 ? 1 : 0;
+}
+
+// Documents, keys, policies: everything that needs no kernel.
+Status Daemon::start_state() {
+    const Settings& settings = agent_.settings;
+    for (const auto& folder : {settings.paths.state, settings.paths.run})
+        if (::mkdir(folder.c_str(), folder == settings.paths.state ? 0700 : 0755) != 0 && errno != EEXIST)
+            return fail_errno(folder, "create", errno);
+    auto trust = load_trust(settings.paths.trust);
+    if (!trust) return tl::unexpected(trust.error());
+    agent_.store = std::make_unique<Store>(
+        StorePaths{settings.paths.spool, settings.paths.state},
+        LedgerSettings{settings.host_id, settings.groups, settings.stale_grace}, std::move(*trust), settings.issuers);
+    const auto loaded = agent_.store->load({wall_seconds(), boot_ns()});
+    if (!loaded) return tl::unexpected(loaded.error());
+    agent_.time = std::make_unique<Timekeeper>(agent_.store->time());
+    agent_.started = agent_.time->now().trusted;
+    agent_.rulebook = std::make_unique<Rulebook>(agent_.store->ledger(), settings.observe);
+    agent_.nss = std::make_unique<NssClient>(loop_.get());
+    agent_.policies = std::make_unique<Policies>(PolicyPaths{settings.paths.policies, settings.paths.state},
+                                                 *agent_.rulebook, *agent_.nss, *agent_.journal, *agent_.health);
+    agent_.documents = std::make_unique<Documents>(*agent_.store, *agent_.time, *agent_.journal, *agent_.health,
+                                                   settings.paths.spool);
+    agent_.reload_trust = [this] {
+        auto again = load_trust(agent_.settings.paths.trust);
+        if (again) agent_.documents->reverify(std::move(*again), agent_.settings.issuers);
+        else agent_.health->degrade("trust", again.error().text(), "check trust.d");
+    };
+    for (const auto& problem : loaded->problems)
+        agent_.health->degrade("documents", problem.document.file + ": " + problem.refusal.text,
+                               "that list grants nothing; ask the broker for a fresh one");
+    auto boot = boot_number();
+    if (!boot) return tl::unexpected(boot.error());
+    boot_ = *boot;
+    agent_.documents->reverify(agent_.store->trust(), settings.issuers); // says which keys are no keys
+    agent_.documents->on_change = [this] { rules_changed(); };
+    agent_.documents->on_outcome = [this](const Outcome& outcome) { waiters_.judged(outcome); };
+    agent_.policies->on_change = [this] {
+        if (agent_.kernel) agent_.kernel->clear_known(); // who was nobody may be a principal now
+        agent_.journal->set_context(context_of(agent_));
+        rules_changed();
+    };
+    agent_.policies->on_looked_up = [this](std::uint32_t uid, Policies::Found found) {
+        if (found == Policies::Found::principal) rules_changed();
+        if (!agent_.kernel) return;
+        if (found == Policies::Found::nobody) agent_.kernel->set_known(uid);
+        else agent_.kernel->clear_known(uid); // told of again when it is seen again
+    };
+    if (auto watched = agent_.documents->watch(loop_.get()); !watched)
+        agent_.health->degrade("spool", watched.error().text(), "documents are not seen until it is there");
+    agent_.documents->scan();
+    return {};
+}
+
+Status Daemon::start_kernel() {
+    const auto state = load_session_state(agent_.settings.paths.state + "/sessions.json", boot_);
+    if (!state) return tl::unexpected(state.error());
+    ProgramOptions options;
+    options.pins = agent_.settings.paths.pins;
+    options.allow_fentry = !agent_.settings.tracepoints_only;
+    options.boot = boot_;
+    options.first_number = state->next;
+    auto programs = Programs::start(options);
+    if (!programs) return tl::unexpected(programs.error());
+    agent_.programs = std::make_unique<Programs>(std::move(*programs));
+    agent_.kernel = std::make_unique<KernelState>(*agent_.programs);
+    agent_.sessions = std::make_unique<Sessions>(*agent_.kernel, *agent_.journal, *agent_.rulebook, *agent_.time,
+                                                 loop_.get());
+    agent_.sessions->restore_approvals(state->approvals);
+    agent_.sessions->on_change = [this] {
+        arm_deadline();
+        save_sessions();
+    };
+    ring_ = ring_buffer__new(agent_.kernel->ring(), on_event, this, nullptr);
+    if (ring_ == nullptr) return fail_errno("lifecycle ring", "open", errno);
+    return {};
+}
+
+// The accounts of the set are needed before anything is judged; a directory that hangs must not hold the start.
+void Daemon::resolve_policies() {
+    const auto done = std::make_shared<bool>(false);
+    agent_.policies->reload([done](const PolicyReload&) { *done = true; });
+    const std::uint64_t until = boot_ns() + kResolve_us * 1000;
+    while (!*done && boot_ns() < until)
+        if (sd_event_run(loop_.get(), 50'000) < 0) break;
+    if (!*done) agent_.policies->go_on_without();
+}
+
+void Daemon::start_sessions() {
+    if (!agent_.sessions) return;
+    push_rules();
+    if (auto proof = prove_enforcement(); !proof) {
+        agent_.health->degrade("enforcement", proof.error().text(), proof.error().hint);
+    } else {
+        agent_.tier = "kill";
+        agent_.journal->set_context(context_of(agent_));
+    }
+    ring_buffer__consume(ring_);
+    agent_.sessions->reconcile();
+    look_up(agent_.sessions->adopt());
+    starting_ = false;
+}
+
+Status Daemon::start_control() {
+    control::ServerSettings settings;
+    settings.path = agent_.settings.paths.run + "/control.sock";
+    settings.group = control::group_id("escortd");
+    auto server = control::Server::listen(loop_.get(), settings, requests(agent_, waiters_));
+    if (!server) return tl::unexpected(server.error());
+    server_ = std::move(*server);
+    return {};
+}
+
+void Daemon::announce() {
+    agent_.journal->write(agent_started(ESCORT_VERSION, agent_.programs ? to_string(agent_.programs->hooks()) : "none"));
+    save_sessions();
+    sd_notifyf(0, "READY=1\nSTATUS=tier %s, %zu policies, %zu principals", agent_.tier.c_str(),
+               agent_.rulebook->policies().policies.size(), agent_.rulebook->principals().by_uid.size());
+}
+
+// New rules first, so that no session starts under the old ones while the live ones are judged again.
+void Daemon::rules_changed() {
+    if (starting_) return;
+    push_rules();
+    if (agent_.sessions) {
+        agent_.sessions->rejudge();
+        look_up(agent_.sessions->adopt());
+    }
+    arm_deadline();
+}
+
+void Daemon::push_rules() {
+    if (!agent_.kernel) return;
+    auto rules = agent_.rulebook->kernel_rules(agent_.time->now());
+    if (rules == rules_) return;
+    if (auto flipped = agent_.kernel->set_rules(rules); !flipped) {
+        agent_.health->degrade("rules", flipped.error().text(), "the rules before it stay in force");
+        return;
+    }
+    agent_.health->recover("rules");
+    rules_ = std::move(rules);
+}
+
+void Daemon::look_up(const std::set<std::uint32_t>& uids) {
+    for (const auto uid : uids) agent_.policies->look_up(uid);
+}
+
+void Daemon::save_sessions() {
+    if (!agent_.sessions) return;
+    reserved_ = std::max(reserved_, agent_.kernel->next_number() + kNumbersReserved);
+    const SessionState state{boot_, reserved_, agent_.sessions->approvals()};
+    if (auto saved = save_session_state(agent_.settings.paths.state + "/sessions.json", state); !saved)
+        agent_.health->degrade("state", saved.error().text(), "check space and permissions of the state folder");
+}
+
+int Daemon::on_event(void* self, void* data, std::size_t size) {
+    auto& daemon = *static_cast<Daemon*>(self);
+    if (size < sizeof(escort_event)) return 0;
+    const auto& event = *static_cast<const escort_event*>(data);
+    if (event.abi != ESCORT_ABI) return 0;
+    if (event.type == ESCORT_EVENT_UNKNOWN) daemon.agent_.policies->look_up(event.uid);
+    else daemon.agent_.sessions->on_event(event);
+    return 0;
+}
+
+int Daemon::on_ring(sd_event_source*, int, std::uint32_t, void* self) {
+    auto& daemon = *static_cast<Daemon*>(self);
+    ring_buffer__consume(daemon.ring_);
+    daemon.arm_deadline();
+    return 0;
+}
+
+} // namespace escort

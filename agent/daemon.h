@@ -1,0 +1,76 @@
+// The daemon: owns the loop and wires the parts together. It decides nothing.
+#pragma once
+
+#include "control/server.h"
+#include "service/agent.h"
+#include "service/requests.h"
+
+#include <cstdint>
+#include <memory>
+#include <systemd/sd-event.h>
+#include <vector>
+
+struct ring_buffer;
+
+namespace escort {
+
+class Daemon {
+  public:
+    explicit Daemon(Settings settings);
+    ~Daemon();
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    // Runs until SIGTERM or SIGINT. The process's exit code (contract §1). What is pinned stays and goes on
+    // deciding.
+    [[nodiscard]] int run();
+
+  private:
+    struct Unref {
+        void operator()(sd_event* loop) const { sd_event_unref(loop); }
+        void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
+    };
+    using Source = std::unique_ptr<sd_event_source, Unref>;
+
+    [[nodiscard]] Status start_state();
+    [[nodiscard]] Status start_kernel();
+    void resolve_policies();
+    void start_sessions();
+    [[nodiscard]] Status start_control();
+    void start_timers();
+    void announce();
+
+    void rules_changed(); // approvals, policies or accounts: new rules first, then every session again
+    void push_rules();
+    void tick();
+    void arm_deadline();
+    void watch_wall_clock();
+    void check_pins();
+    void check_ring();
+    void save_sessions();
+    void look_up(const std::set<std::uint32_t>& uids);
+
+    static int on_signal(sd_event_source*, const signalfd_siginfo*, void* self);
+    static int on_tick(sd_event_source*, std::uint64_t, void* self);
+    static int on_deadline(sd_event_source*, std::uint64_t, void* self);
+    static int on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self);
+    static int on_ring(sd_event_source*, int fd, std::uint32_t, void* self);
+    static int on_event(void* self, void* data, std::size_t size);
+
+    std::unique_ptr<sd_event, Unref> loop_;
+    Agent agent_;
+    DocumentWaiters waiters_;
+    std::unique_ptr<control::Server> server_;
+    ring_buffer* ring_ = nullptr;
+    Fd clock_;
+    std::vector<Source> sources_;
+    Source tick_, deadline_, clock_source_;
+    std::vector<KernelRule> rules_; // in force
+    std::uint64_t ticks_ = 0;
+    std::uint64_t ring_lost_ = 0;
+    std::uint64_t reserved_ = 0; // session numbers below this are in state already
+    std::uint32_t boot_ = 0;
+    bool starting_ = true;
+};
+
+} // namespace escort

@@ -1,0 +1,146 @@
+// The daemon's clocks: the tick of a second, the next session's deadline, the wall clock being set.
+#include "daemon.h"
+
+#include "output/records.h"
+
+#include <bpf/libbpf.h>
+#include <csignal>
+#include <limits>
+#include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+namespace escort {
+
+namespace {
+constexpr std::uint64_t kTick_us = 1'000'000;
+constexpr std::uint64_t kTicksToSave = 60;
+constexpr std::uint64_t kTicksToReconcile = 30;
+constexpr std::uint64_t kTicksToRefresh = 300; // accounts of a directory that no local file tells of
+} // namespace
+
+void Daemon::start_timers() {
+    sd_event_source* source = nullptr;
+    for (const int number : {SIGTERM, SIGINT}) {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, number);
+        sigprocmask(SIG_BLOCK, &set, nullptr);
+        if (sd_event_add_signal(loop_.get(), &source, number, on_signal, this) >= 0) sources_.emplace_back(source);
+    }
+    if (ring_ != nullptr &&
+        sd_event_add_io(loop_.get(), &source, ring_buffer__epoll_fd(ring_), EPOLLIN, on_ring, this) >= 0) {
+        sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT); // before everything else
+        sources_.emplace_back(source);
+    }
+    if (sd_event_add_time_relative(loop_.get(), &source, CLOCK_MONOTONIC, kTick_us, 1000, on_tick, this) >= 0)
+        tick_.reset(source);
+    watch_wall_clock();
+    arm_deadline();
+}
+
+int Daemon::on_signal(sd_event_source* source, const signalfd_siginfo*, void*) {
+    return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+int Daemon::on_tick(sd_event_source* source, std::uint64_t, void* self) {
+    static_cast<Daemon*>(self)->tick();
+    sd_event_source_set_time_relative(source, kTick_us);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+void Daemon::tick() {
+    ticks_++;
+    sd_notify(0, "WATCHDOG=1");
+    const Moment now = agent_.time->now();
+    if (const auto step = agent_.time->take_step())
+        agent_.journal->write(tamper("clock", "the wall clock was moved by " + std::to_string(*step) + " s",
+                                     "windows are kept on CLOCK_BOOTTIME and gain nothing; find out who set it"));
+    agent_.store->retime(now);
+    push_rules(); // windows that have begun
+    if (agent_.sessions && agent_.sessions->next_deadline() <= now.boot_ns) agent_.sessions->rejudge();
+    check_pins();
+    check_ring();
+    if (ticks_ % kTicksToSave == 0) {
+        if (auto saved = agent_.store->save_time(now); !saved)
+            agent_.health->degrade("state", saved.error().text(), "check space and permissions of the state folder");
+    }
+    if (agent_.sessions && agent_.kernel->next_number() >= reserved_) save_sessions();
+    if (agent_.policies->account_files_changed() || ticks_ % kTicksToRefresh == 0) agent_.policies->refresh();
+    if (agent_.sessions && ticks_ % kTicksToReconcile == 0 && !agent_.sessions->table().live().empty())
+        agent_.sessions->reconcile();
+    arm_deadline();
+}
+
+void Daemon::arm_deadline() {
+    if (!agent_.sessions) return;
+    const std::uint64_t next = agent_.sessions->next_deadline();
+    if (next == kNever) {
+        deadline_.reset();
+        return;
+    }
+    const std::uint64_t next_us = next / 1000 + 1;
+    if (deadline_) {
+        sd_event_source_set_time(deadline_.get(), next_us);
+        sd_event_source_set_enabled(deadline_.get(), SD_EVENT_ONESHOT);
+        return;
+    }
+    sd_event_source* source = nullptr;
+    if (sd_event_add_time(loop_.get(), &source, CLOCK_BOOTTIME, next_us, 1, on_deadline, this) >= 0)
+        deadline_.reset(source);
+}
+
+int Daemon::on_deadline(sd_event_source*, std::uint64_t, void* self) {
+    auto& daemon = *static_cast<Daemon*>(self);
+    daemon.push_rules();
+    daemon.agent_.sessions->rejudge();
+    daemon.arm_deadline();
+    return 0;
+}
+
+// A timer far away on the wall clock that is cancelled when the clock is set (timerfd_create(2)).
+void Daemon::watch_wall_clock() {
+    if (!clock_.valid()) clock_ = Fd(::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC));
+    itimerspec far{};
+    far.it_value.tv_sec = std::numeric_limits<std::int32_t>::max();
+    far.it_value.tv_sec *= 4;
+    ::timerfd_settime(clock_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, nullptr);
+    sd_event_source* source = nullptr;
+    if (!clock_source_ && sd_event_add_io(loop_.get(), &source, clock_.get(), EPOLLIN, on_clock_set, this) >= 0)
+        clock_source_.reset(source);
+}
+
+int Daemon::on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self) {
+    auto& daemon = *static_cast<Daemon*>(self);
+    std::uint64_t expired = 0;
+    (void)!::read(fd, &expired, sizeof expired); // ECANCELED: that is the news
+    daemon.watch_wall_clock();
+    daemon.agent_.store->retime(daemon.agent_.time->now());
+    daemon.rules_changed();
+    return 0;
+}
+
+void Daemon::check_pins() {
+    if (!agent_.programs) return;
+    std::string missing;
+    for (const auto& name : agent_.programs->missing_pins()) missing += (missing.empty() ? "" : ", ") + name;
+    if (missing.empty()) {
+        agent_.health->recover("pins");
+        return;
+    }
+    if (!agent_.health->conditions().contains("pins"))
+        agent_.journal->write(tamper("pins", "pinned programs are gone: " + missing,
+                                     "restart escortd, which attaches them again, and find out who removed them"));
+    agent_.health->degrade("pins", "pinned programs are gone: " + missing, "systemctl restart escortd");
+}
+
+void Daemon::check_ring() {
+    if (!agent_.kernel) return;
+    const std::uint64_t lost = agent_.kernel->counters()[ESCORT_COUNT_RING_FULL];
+    if (lost <= ring_lost_) return;
+    agent_.journal->write(events_dropped(lost - ring_lost_, DropPlace::kernel));
+    ring_lost_ = lost;
+    agent_.sessions->reconcile();
+}
+
+} // namespace escort

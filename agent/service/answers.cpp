@@ -1,0 +1,189 @@
+#include "service/answers.h"
+
+#include <algorithm>
+
+namespace escort {
+
+namespace {
+
+using nlohmann::json;
+
+json or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+json or_null(const std::optional<std::uint32_t>& number) { return number ? json(*number) : json(nullptr); }
+
+// Seconds since the epoch at which CLOCK_BOOTTIME reaches `deadline`; null when that is never.
+json epoch_of(std::uint64_t deadline, const Moment& now) {
+    if (deadline == kNever || deadline == 0) return nullptr;
+    if (deadline <= now.boot_ns) return now.trusted;
+    return now.trusted + static_cast<std::int64_t>((deadline - now.boot_ns) / kNsPerSecond);
+}
+
+json lists_json(const Agent& agent) {
+    json lists = json::array();
+    const Moment now = agent.time->now();
+    for (const auto* list : agent.store->ledger().lists())
+        lists.push_back({{"issuer", list->issuer},
+                         {"audience", list->audience},
+                         {"subject", list->subject},
+                         {"seq", list->seq},
+                         {"age_seconds", now.trusted - list->iat},
+                         {"expires", list->exp},
+                         {"approvals", list->approvals.size()},
+                         {"key", list->key}});
+    return lists;
+}
+
+json counters_json(const Agent& agent) {
+    json counters = json::object();
+    if (!agent.kernel) return counters;
+    const auto values = agent.kernel->counters();
+    for (std::size_t i = 0; i < values.size(); i++) counters[counter_name(static_cast<escort_counter>(i))] = values[i];
+    return counters;
+}
+
+json warnings_json(const Agent& agent) {
+    json warnings = json::array();
+    if (!agent.settings.issuers)
+        warnings.push_back("no `issuers:` in the settings: any key of trust.d may sign for any issuer (evaluation only)");
+    if (agent.rulebook->policies().policies.empty()) warnings.push_back("no policy is in force: nobody is governed");
+    if (agent.rulebook->observing()) warnings.push_back("mode_override: observe: this host only logs");
+    return warnings;
+}
+
+const char* why_unusable(const Candidate& candidate) {
+    if (candidate.revoked) return to_string(Reason::revoked);
+    if (candidate.expired) return to_string(Reason::expired);
+    if (candidate.not_yet_valid) return to_string(Reason::not_yet_valid);
+    if (candidate.list_stale) return to_string(Reason::list_stale);
+    return nullptr;
+}
+
+} // namespace
+
+json status_json(const Agent& agent) {
+    const auto& policies = *agent.policies;
+    json degraded = json::array();
+    for (const auto& [what, condition] : agent.health->conditions())
+        degraded.push_back({{"what", what}, {"why", condition.why}, {"hint", condition.hint}});
+    const auto journal = agent.journal->counters();
+    std::uint64_t drops = journal.dropped;
+    if (agent.kernel) drops += agent.kernel->counters()[ESCORT_COUNT_RING_FULL];
+    const std::size_t live = agent.sessions ? agent.sessions->table().live().size() : 0;
+    return {{"healthy", agent.health->healthy()},
+            {"tier", agent.tier},
+            {"hooks", agent.programs ? to_string(agent.programs->hooks()) : "none"},
+            {"host_id", agent.settings.host_id},
+            {"version", ESCORT_VERSION},
+            {"mode_override", agent.rulebook->observing() ? json("observe") : json(nullptr)},
+            {"started", agent.started},
+            {"uptime_seconds", agent.time->now().trusted - agent.started},
+            {"policy",
+             {{"sha256", agent.rulebook->policies().sha256},
+              {"error", or_null(policies.error())},
+              {"loaded", policies.loaded()},
+              {"policies", agent.rulebook->policies().policies.size()},
+              {"kept", policies.kept()}}},
+            {"documents", lists_json(agent)},
+            {"sessions", live},
+            {"drops", drops},
+            {"degraded", std::move(degraded)},
+            {"warnings", warnings_json(agent)},
+            {"last_error", or_null(agent.health->last_error())},
+            {"principals", agent.rulebook->principals().by_uid.size()},
+            {"counters", counters_json(agent)}};
+}
+
+json verdict_json(const Verdict& verdict) {
+    json reasons = json::array();
+    for (const auto reason : verdict.reasons) reasons.push_back(to_string(reason));
+    json rules = json::array();
+    for (const auto& rule : verdict.rules)
+        rules.push_back({{"rule", rule.rule},
+                         {"outcome", rule.check == Check::pass   ? "pass"
+                                     : rule.check == Check::fail ? "fail"
+                                                                 : "skip"},
+                         {"detail", rule.detail},
+                         {"from", or_null(rule.from)}});
+    const bool approved = verdict.outcome == Outcome::approved;
+    return {{"verdict", approved ? "approved" : verdict.observe || verdict.log_only ? "observed" : "denied"},
+            {"reason", to_string(verdict.reason)},
+            {"reasons", std::move(reasons)},
+            {"approval", verdict.approval ? json(verdict.approval->jti) : json(nullptr)},
+            {"rules", std::move(rules)}};
+}
+
+json session_json(const Agent& agent, const Session& session, bool whole) {
+    json verdict = verdict_json(session.verdict);
+    const bool ended = session.stage == Stage::ended;
+    const json processes =
+        ended ? json(0) : json(agent.sessions->processes(session.id));
+    json result{{"id", session_name(session.id)},
+                {"account", session.account},
+                {"uid", session.uid},
+                {"entry", to_string(session.entry)},
+                {"source", nullptr},
+                {"tty", or_null(session.tty)},
+                {"verdict", verdict["verdict"]},
+                {"reason", verdict["reason"]},
+                {"reasons", verdict["reasons"]},
+                {"action", session.action},
+                {"approval", verdict["approval"]},
+                {"engineer", or_null(session.verdict.engineer)},
+                {"ticket", or_null(session.verdict.ticket)},
+                {"started", session.started},
+                {"ends", ended ? json(session.ended) : epoch_of(session.verdict.deadline_boot_ns, agent.time->now())},
+                {"processes", processes},
+                {"frozen", false},
+                {"audit_session", or_null(session.audit_session)},
+                {"logind_session", nullptr},
+                {"state", to_string(session.stage)}};
+    if (!whole) return result;
+    result["policy"] = or_null(session.policy);
+    result["pid"] = session.pid;
+    result["comm"] = session.comm;
+    result["exe"] = or_null(session.exe);
+    result["cgroup"] = or_null(session.cgroup);
+    result["login_uid"] = or_null(session.login_uid);
+    result["rules"] = verdict["rules"];
+    return result;
+}
+
+json approvals_json(const Agent& agent) {
+    json approvals = json::array();
+    for (const auto& candidate : agent.store->ledger().all(agent.time->now())) {
+        const Approval& approval = *candidate.approval;
+        const char* reason = why_unusable(candidate);
+        if (reason == nullptr && !approval.unit.empty()) reason = "unit";
+        const auto uid = agent.rulebook->uid_of(approval.account);
+        if (reason == nullptr && !uid) reason = "no_principal";
+        approvals.push_back({{"id", approval.jti},
+                             {"account", approval.account.empty() ? approval.unit : approval.account},
+                             {"engineer", approval.engineer.id},
+                             {"ticket", approval.ticket ? json(approval.ticket->id) : json(nullptr)},
+                             {"not_before", approval.nbf},
+                             {"expires", approval.exp},
+                             {"usable", reason == nullptr},
+                             {"reason", reason == nullptr ? json(nullptr) : json(reason)},
+                             {"issuer", candidate.list->issuer}});
+    }
+    std::sort(approvals.begin(), approvals.end(), [](const json& left, const json& right) {
+        return std::make_pair(left["issuer"], left["id"]) < std::make_pair(right["issuer"], right["id"]);
+    });
+    return approvals;
+}
+
+json documents_json(const Agent& agent) {
+    json documents = json::array();
+    for (const auto* list : agent.store->ledger().lists()) {
+        const auto raw = agent.store->raw(list->sha256);
+        documents.push_back({{"issuer", list->issuer},
+                             {"audience", list->audience},
+                             {"subject", list->subject},
+                             {"seq", list->seq},
+                             {"raw", raw ? json(*raw) : json(nullptr)}});
+    }
+    return documents;
+}
+
+} // namespace escort

@@ -1,0 +1,139 @@
+#include "service/documents.h"
+
+#include "output/records.h"
+
+#include <algorithm>
+#include <sys/inotify.h>
+
+namespace escort {
+
+namespace {
+
+constexpr std::size_t kOutcomesKept = 64;
+
+DocumentRecord record_of(const Outcome& outcome) {
+    const DocumentFacts& facts = outcome.document;
+    DocumentRecord record;
+    record.file = facts.file;
+    record.issuer = facts.issuer;
+    record.audience = facts.audience;
+    record.subject = facts.subject;
+    record.seq = facts.seq;
+    record.sha256 = facts.sha256;
+    record.key = facts.key;
+    record.expires = facts.exp;
+    record.reason = outcome.word;
+    record.text = outcome.text;
+    record.alert = outcome.word == to_string(RefusalCode::rollback) ||
+                   outcome.word == to_string(RefusalCode::equivocation) ||
+                   outcome.word == to_string(RefusalCode::seq_jump);
+    return record;
+}
+
+} // namespace
+
+Documents::Documents(Store& store, Timekeeper& time, Journal& journal, Health& health, std::string spool)
+    : store_(store), time_(time), journal_(journal), health_(health), spool_(std::move(spool)) {}
+
+Status Documents::watch(sd_event* loop) {
+    sd_event_source* source = nullptr;
+    // A rename into the folder is how documents arrive; a file written in place is judged once it is closed.
+    const int error = sd_event_add_inotify(loop, &source, spool_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR,
+                                           on_inotify, this);
+    if (error < 0) return fail_errno(spool_, "watch", -error);
+    inotify_.reset(source);
+    return {};
+}
+
+int Documents::on_inotify(sd_event_source*, const inotify_event* event, void* self) {
+    auto& documents = *static_cast<Documents*>(self);
+    if ((event->mask & IN_Q_OVERFLOW) != 0) documents.scan();
+    else if (event->len > 0 && std::string_view(event->name).ends_with(".jws"))
+        documents.take(documents.spool_ + "/" + event->name);
+    return 0;
+}
+
+void Documents::scan() {
+    const auto waiting = store_.pending();
+    if (!waiting) {
+        health_.degrade("spool", waiting.error().text(), "check the folder and its permissions");
+        return;
+    }
+    health_.recover("spool");
+    for (const auto& path : *waiting) take(path);
+}
+
+void Documents::take(const std::string& path) {
+    auto outcome = store_.take(path, time_.now());
+    if (!outcome) return; // judged already, or gone: its writer or a scan was quicker
+    if (outcome->spool_problem)
+        health_.degrade("spool", outcome->spool_problem->text(), "remove the file by hand");
+    if (outcome->word == to_string(RefusalCode::not_persisted))
+        health_.degrade("state", outcome->text, "check space and permissions of the state folder");
+    tell(*outcome);
+    if (outcome->disposition == Disposition::accepted) {
+        health_.recover("state");
+        if (on_change) on_change();
+    }
+    outcomes_.push_back(std::move(*outcome));
+    if (outcomes_.size() > kOutcomesKept) outcomes_.pop_front();
+    if (on_outcome) on_outcome(outcomes_.back());
+}
+
+void Documents::tell(const Outcome& outcome) {
+    if (outcome.disposition == Disposition::refused && outcome.alert)
+        journal_.write(document_refused(record_of(outcome)));
+    if (outcome.disposition != Disposition::accepted) return;
+    auto record = record_of(outcome);
+    const auto* list =
+        store_.ledger().list({outcome.document.issuer, outcome.document.audience, outcome.document.subject});
+    if (list != nullptr) record.approvals = list->approvals.size();
+    journal_.write(document_accepted(record));
+    tell_change(outcome.change, outcome.document);
+}
+
+void Documents::tell_change(const LedgerChange& change, const DocumentFacts& document) {
+    const auto tell_one = [&](const ApprovalId& id, bool absent) {
+        ApprovalRecord record;
+        record.jti = id.jti;
+        record.issuer = id.issuer;
+        record.absent = absent;
+        record.doc_sha256 = document.sha256;
+        record.seq = document.seq;
+        journal_.write(approval_revoked(record));
+    };
+    for (const auto& id : change.revoked) tell_one(id, false);
+    for (const auto& id : change.removed) tell_one(id, true);
+}
+
+void Documents::reverify(TrustSet trust, IssuerRules rules) {
+    std::vector<std::string> added, removed;
+    for (const auto& key : trust.keys)
+        if (store_.trust().find(key.thumbprint) == nullptr) added.push_back(key.thumbprint);
+    for (const auto& key : store_.trust().keys)
+        if (trust.find(key.thumbprint) == nullptr) removed.push_back(key.thumbprint);
+    std::string problems;
+    for (const auto& problem : trust.problems) problems += (problems.empty() ? "" : "; ") + problem.text();
+    if (problems.empty()) health_.recover("trust");
+    else health_.degrade("trust", problems, "each file of trust.d holds one PEM SubjectPublicKeyInfo");
+    if (!added.empty() || !removed.empty()) journal_.write(trust_changed(added, removed));
+
+    const auto report = store_.reverify(std::move(trust), std::move(rules), time_.now());
+    for (const auto& problem : report.problems) {
+        Outcome outcome;
+        outcome.word = to_string(problem.refusal.code);
+        outcome.text = problem.refusal.text;
+        outcome.document = problem.document;
+        journal_.write(document_refused(record_of(outcome)));
+    }
+    tell_change(report.change, {});
+    if (on_change) on_change();
+}
+
+const Outcome* Documents::outcome(const std::string& sha256) const {
+    const auto found = std::find_if(outcomes_.rbegin(), outcomes_.rend(),
+                                    [&](const Outcome& one) { return one.document.sha256 == sha256; });
+    return found == outcomes_.rend() ? nullptr : &*found;
+}
+
+} // namespace escort

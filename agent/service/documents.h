@@ -1,0 +1,57 @@
+// Signed documents: watches the spool, has each file judged, tells the journal, and remembers how the last
+// ones came out for whoever asks. The judging is the store's.
+#pragma once
+
+#include "approvals/store.h"
+#include "output/journal.h"
+#include "service/health.h"
+#include "service/timekeeper.h"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <systemd/sd-event.h>
+
+namespace escort {
+
+class Documents {
+  public:
+    // All must outlive this. `on_change` is called after an acceptance has taken effect in the ledger.
+    Documents(Store& store, Timekeeper& time, Journal& journal, Health& health, std::string spool);
+    Documents(const Documents&) = delete;
+    Documents& operator=(const Documents&) = delete;
+
+    // Watches the spool from now on. An error: the folder can't be watched.
+    [[nodiscard]] Status watch(sd_event* loop);
+    // Judges everything that waits in the spool.
+    void scan();
+    // Keys or issuers were read again.
+    void reverify(TrustSet trust, IssuerRules rules);
+
+    // How a document came out, by the SHA-256 of its bytes; of the last 64.
+    [[nodiscard]] const Outcome* outcome(const std::string& sha256) const;
+
+    std::function<void()> on_change;
+    std::function<void(const Outcome&)> on_outcome;
+
+  private:
+    static int on_inotify(sd_event_source* source, const inotify_event* event, void* self);
+    void take(const std::string& path);
+    void tell(const Outcome& outcome);
+    void tell_change(const LedgerChange& change, const DocumentFacts& document);
+
+    struct Unref {
+        void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
+    };
+
+    Store& store_;
+    Timekeeper& time_;
+    Journal& journal_;
+    Health& health_;
+    std::string spool_;
+    std::unique_ptr<sd_event_source, Unref> inotify_;
+    std::deque<Outcome> outcomes_;
+};
+
+} // namespace escort

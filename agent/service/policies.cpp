@@ -1,0 +1,153 @@
+#include "service/policies.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "output/records.h"
+
+#include <algorithm>
+#include <sys/stat.h>
+
+namespace escort {
+
+namespace {
+
+constexpr std::size_t kAccountsLimit = std::size_t{32} << 20;
+
+std::string accounts_file(const PolicyPaths& paths) { return paths.state + "/accounts.json"; }
+
+// What was last known of the accounts: where the directory can't be reached at the start, its principals are
+// still principals.
+AccountsAnswer last_known(const PolicyPaths& paths) {
+    const auto text = read_file(accounts_file(paths), kAccountsLimit);
+    if (!text) return {};
+    return decode_accounts(*text).value_or(AccountsAnswer{});
+}
+
+bool look_up_failed(const AccountsAnswer& answer) {
+    const auto failed = [](const auto& entry) { return entry.second == LookUp::failed; };
+    return !answer.enumerated || std::any_of(answer.groups.begin(), answer.groups.end(), failed) ||
+           std::any_of(answer.users.begin(), answer.users.end(),
+                       [](const auto& entry) { return entry.second.state == LookUp::failed; });
+}
+
+} // namespace
+
+Policies::Policies(PolicyPaths paths, Rulebook& rulebook, NssClient& nss, Journal& journal, Health& health)
+    : paths_(std::move(paths)), rulebook_(rulebook), nss_(nss), journal_(journal), health_(health),
+      keeper_(paths_.state), accounts_(last_known(paths_)) {}
+
+void Policies::reload(Done done) {
+    LoadedPolicies loaded = keeper_.reload(paths_.folder);
+    if (!pending_) pending_.emplace();
+    // A newer load replaces one that still waits; all who asked get the newest's answer.
+    pending_->loaded = std::move(loaded);
+    pending_->done.push_back(std::move(done));
+    refresh();
+}
+
+void Policies::refresh() {
+    if (asking_ && !pending_) return;
+    asking_ = true;
+    const PolicySet& set = pending_ ? pending_->loaded.set : rulebook_.policies();
+    nss_.accounts(question_of(set), [this, question = ++question_](const Result<AccountsAnswer>& answer) {
+        if (question != question_) return;
+        asking_ = false;
+        take_accounts(answer);
+    });
+}
+
+void Policies::take_accounts(const Result<AccountsAnswer>& answer) {
+    AccountsAnswer fresh;
+    if (answer) {
+        fresh = *answer;
+    } else {
+        // Nobody answered: every name of the question has failed, so that the last known is kept.
+        const auto question = question_of(pending_ ? pending_->loaded.set : rulebook_.policies());
+        for (const auto& user : question.users) fresh.users[user] = {};
+        for (const auto& group : question.groups) fresh.groups[group] = LookUp::failed;
+    }
+    if (!answer || look_up_failed(fresh))
+        health_.degrade("accounts",
+                        answer ? "an account or a group could not be looked up; what was known of it stays"
+                               : answer.error().text(),
+                        "check the host's name service (getent passwd, getent group)");
+    else health_.recover("accounts");
+    accounts_ = merge(accounts_, std::move(fresh));
+    const auto kept = write_file_atomically(accounts_file(paths_), encode_accounts(accounts_), 0600);
+    if (!kept) health_.degrade("state", kept.error().text(), "check space and permissions of the state folder");
+    if (pending_) put_in_force();
+    else if (rulebook_.set_accounts(accounts_) && on_change) on_change();
+    asked_.clear();
+}
+
+void Policies::go_on_without() {
+    question_++; // the answer comes too late
+    asking_ = false;
+    if (pending_) take_accounts(fail("accounts", "the name service did not answer in time"));
+}
+
+void Policies::put_in_force() {
+    Pending pending = std::move(*pending_);
+    pending_.reset();
+    PolicyReload result;
+    result.accepted = pending.loaded.origin == PolicyOrigin::fresh;
+    for (const auto& diagnostic : pending.loaded.diagnostics) result.diagnostics.push_back(diagnostic.text());
+    error_.clear();
+    if (!result.accepted && !result.diagnostics.empty()) error_ = result.diagnostics.front();
+    kept_ = pending.loaded.origin == PolicyOrigin::kept;
+    if (result.accepted) loaded_ = wall_seconds();
+    rulebook_.set_policies(pending.loaded.set, accounts_);
+    for (const auto& warning : rulebook_.principals().warnings) result.diagnostics.push_back(warning.text());
+    tell(pending.loaded, result);
+    if (on_change) on_change();
+    for (const auto& done : pending.done) done(result);
+}
+
+void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
+    PolicyRecord record;
+    record.sha256 = loaded.set.sha256;
+    record.policies = loaded.set.policies.size();
+    record.principals = rulebook_.principals().by_uid.size();
+    record.last_good_kept = kept_;
+    for (const auto& diagnostic : loaded.diagnostics)
+        (diagnostic.severity == Severity::error ? record.errors : record.warnings).push_back(diagnostic.text());
+    for (const auto& warning : rulebook_.principals().warnings) record.warnings.push_back(warning.text());
+    if (result.accepted) {
+        health_.recover("policy");
+        journal_.write(policy_loaded(record));
+        return;
+    }
+    journal_.write(policy_refused(record));
+    health_.degrade("policy", error_, kept_ ? "the last good set stays in force; correct the file and reload"
+                                            : "no policy is in force; correct the file and reload");
+}
+
+bool Policies::account_files_changed() {
+    std::string seen;
+    for (const auto* file : {"/etc/passwd", "/etc/group"}) {
+        struct stat info {};
+        if (::stat(file, &info) != 0) continue;
+        seen += std::to_string(info.st_ino) + ":" + std::to_string(info.st_mtim.tv_sec) + "." +
+                std::to_string(info.st_mtim.tv_nsec) + " ";
+    }
+    const bool first = files_seen_.empty();
+    const bool changed = seen != files_seen_;
+    files_seen_ = seen;
+    return changed && !first;
+}
+
+void Policies::look_up(std::uint32_t uid) {
+    if (!asked_.insert(uid).second) return;
+    nss_.by_uid(uid, [this, uid](const Result<std::optional<Account>>& answer) {
+        asked_.erase(uid);
+        if (!answer) {
+            health_.degrade("accounts", answer.error().text(), "check the host's name service (getent passwd UID)");
+            if (on_looked_up) on_looked_up(uid, Found::unknown);
+            return;
+        }
+        const bool principal = *answer && rulebook_.add_account(**answer);
+        if (on_looked_up) on_looked_up(uid, principal ? Found::principal : Found::nobody);
+    });
+}
+
+} // namespace escort

@@ -1,0 +1,148 @@
+#include "service/requests.h"
+
+#include "output/records.h"
+#include "policy/show.h"
+#include "service/answers.h"
+
+#include <fmt/format.h>
+
+namespace escort {
+
+namespace {
+
+using control::Exit;
+using control::Peer;
+using control::Permission;
+using control::Reply;
+using nlohmann::json;
+
+// A string parameter; nothing when it is absent or no string.
+std::optional<std::string> text_of(const json& params, const char* name) {
+    const auto found = params.find(name);
+    if (found == params.end() || !found->is_string()) return std::nullopt;
+    return found->get<std::string>();
+}
+
+void no_kernel(const Reply& reply) {
+    reply.fail(Exit::not_so, {"escortd", "this kernel is not enforced: there are no sessions to see",
+                              "`escortctl status` says what is missing"});
+}
+
+void sessions(const Agent& agent, const json& params, const Reply& reply) {
+    if (!agent.sessions) return no_kernel(reply);
+    json list = json::array();
+    for (const auto& [id, session] : agent.sessions->table().live()) list.push_back(session_json(agent, session, false));
+    if (params.value("all", false))
+        for (const auto& session : agent.sessions->table().ended()) list.push_back(session_json(agent, session, false));
+    reply.ok(list);
+}
+
+Session* find_session(const Agent& agent, const json& params, const Reply& reply) {
+    if (!agent.sessions) {
+        no_kernel(reply);
+        return nullptr;
+    }
+    const auto name = text_of(params, "id");
+    const auto id = name ? session_id(*name) : std::nullopt;
+    if (!id) {
+        reply.fail(Exit::usage, {name.value_or("session"), "is no session id", "it looks like 7f3a2c1e-42"});
+        return nullptr;
+    }
+    Session* session = agent.sessions->table().find(*id);
+    if (session == nullptr)
+        reply.fail(Exit::not_so, {"session " + *name, "is not known", "`escortctl sessions --all` lists them"});
+    return session;
+}
+
+void session(const Agent& agent, const json& params, const Reply& reply) {
+    if (const Session* found = find_session(agent, params, reply)) reply.ok(session_json(agent, *found, true));
+}
+
+void kill(Agent& agent, const json& params, const Peer& peer, const Reply& reply) {
+    const Session* found = find_session(agent, params, reply);
+    if (found == nullptr) return;
+    const auto reason = text_of(params, "reason");
+    if (!reason || reason->empty()) return reply.fail(Exit::usage, {"kill", "a reason must be given", "--reason TEXT"});
+    const std::uint64_t id = found->id;
+    agent.journal->write(operator_act(peer.text(), "kill", session_name(id), *reason));
+    const bool begun = agent.sessions->kill(id, {peer.text(), *reason}, [reply](const Session& one, const Ended& ended) {
+        reply.ok({{"id", session_name(one.id)}, {"processes", one.killed}, {"elapsed_us", ended.elapsed_ns / 1000}});
+    });
+    if (!begun) reply.fail(Exit::not_so, {"session " + session_name(id), "has ended already"});
+}
+
+void explain(const Agent& agent, const json& params, const Reply& reply) {
+    for (const auto* later : {"from", "key", "key_id"})
+        if (params.contains(later))
+            return reply.fail(Exit::usage, {later, "is not supported yet", "leave it out"});
+    const auto account = text_of(params, "account");
+    if (!account) return reply.fail(Exit::usage, {"explain", "an account must be given"});
+    const auto uid = agent.rulebook->uid_of(*account);
+    if (!uid)
+        return reply.fail(Exit::not_so, {*account, "is no principal of a policy in force: nobody stands in its way",
+                                         "`escortctl policy show` lists the principals"});
+    const auto entry = entry_from(text_of(params, "entry").value_or("sshd"));
+    if (!entry) return reply.fail(Exit::usage, {"entry", "is no way in", "sshd, login, su, sudo, cron, at, systemd"});
+    Moment now = agent.time->now();
+    if (const auto at = params.find("at"); at != params.end() && at->is_number_integer()) {
+        // Deadlines live on CLOCK_BOOTTIME: a moment to come has both readings moved on.
+        const auto then = at->get<std::int64_t>();
+        if (then < now.trusted) return reply.fail(Exit::usage, {"at", "is in the past", "only what is to come is told"});
+        now.boot_ns = std::max(now.boot_ns, now.boot_at(then));
+        now.trusted = then;
+    }
+    const auto governed = agent.rulebook->governed(*uid);
+    reply.ok(verdict_json(agent.rulebook->judge(*governed, {*account, *entry, now.boot_ns, {}}, now)));
+}
+
+void reload(Agent& agent, const Peer& peer, const Reply& reply) {
+    agent.journal->write(operator_act(peer.text(), "reload", "", ""));
+    agent.reload_trust();
+    const std::size_t before = agent.sessions ? agent.sessions->ending().size() : 0;
+    agent.policies->reload([&agent, reply, before](const PolicyReload& result) {
+        const std::size_t after = agent.sessions ? agent.sessions->ending().size() : 0;
+        reply.ok({{"accepted", result.accepted},
+                  {"diagnostics", result.diagnostics},
+                  {"policy",
+                   {{"sha256", agent.rulebook->policies().sha256},
+                    {"policies", agent.rulebook->policies().policies.size()},
+                    {"loaded", agent.policies->loaded()}}},
+                  {"ended", after > before ? after - before : 0}});
+    });
+}
+
+} // namespace
+
+std::vector<control::Request> requests(Agent& agent, DocumentWaiters& waiters) {
+    return {
+        {"status", Permission::read, [&](const json&, const Peer&, Reply reply) { reply.ok(status_json(agent)); }},
+        {"sessions", Permission::read,
+         [&](const json& params, const Peer&, Reply reply) { sessions(agent, params, reply); }},
+        {"session", Permission::read,
+         [&](const json& params, const Peer&, Reply reply) { session(agent, params, reply); }},
+        {"approvals", Permission::read,
+         [&](const json&, const Peer&, Reply reply) { reply.ok(approvals_json(agent)); }},
+        {"explain", Permission::read,
+         [&](const json& params, const Peer&, Reply reply) { explain(agent, params, reply); }},
+        {"policy_show", Permission::read,
+         [&](const json&, const Peer&, Reply reply) {
+             auto shown = show_json(agent.rulebook->policies());
+             shown["text"] = show_text(agent.rulebook->policies());
+             reply.ok(shown);
+         }},
+        {"documents", Permission::operate,
+         [&](const json&, const Peer&, Reply reply) { reply.ok(documents_json(agent)); }},
+        {"document_result", Permission::operate,
+         [&](const json& params, const Peer&, Reply reply) {
+             const auto sha256 = text_of(params, "sha256");
+             if (!sha256) return reply.fail(Exit::usage, {"document_result", "sha256 must be given"});
+             waiters.wait(*sha256, std::move(reply));
+         }},
+        {"kill", Permission::operate,
+         [&](const json& params, const Peer& peer, Reply reply) { kill(agent, params, peer, reply); }},
+        {"reload", Permission::operate,
+         [&](const json&, const Peer& peer, Reply reply) { reload(agent, peer, reply); }},
+    };
+}
+
+} // namespace escort

@@ -1,0 +1,27 @@
+// What of the sessions must outlive a restart of the daemon: which approval each was admitted under, and from
+// which number the next ones count (numbers are never used twice within a boot).
+#pragma once
+
+#include "base/result.h"
+#include "core/ledger_memory.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace escort {
+
+struct SessionState {
+    std::uint32_t boot = 0;         // first 32 bits of the boot id
+    std::uint64_t next = 1;         // of the next session, at least
+    std::map<std::string, ApprovalId> approvals; // by session name
+};
+
+// A missing file, or one of another boot, is an empty state. Error: unreadable, or of a newer format.
+[[nodiscard]] Result<SessionState> load_session_state(const std::string& path, std::uint32_t boot);
+[[nodiscard]] Status save_session_state(const std::string& path, const SessionState& state);
+
+// First 32 bits of this boot's id. Error: /proc can't be read.
+[[nodiscard]] Result<std::uint32_t> boot_number();
+
+} // namespace escort

@@ -1,0 +1,105 @@
+// Sessions that no event told of: those before the agent, before its restart, or behind a lost event.
+#include "service/sessions.h"
+
+#include "output/records.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace escort {
+
+namespace {
+
+bool gone(const escort_task& task) { return (task.flags & ESCORT_TASK_GONE) != 0; }
+
+// The oldest task speaks for the session.
+const escort_task* eldest(const std::vector<escort_task>& tasks, std::uint64_t id) {
+    const escort_task* first = nullptr;
+    for (const auto& task : tasks)
+        if (task.id == id && !gone(task) && (first == nullptr || task.start_ns < first->start_ns)) first = &task;
+    return first;
+}
+
+} // namespace
+
+void Sessions::found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks) {
+    const escort_task* task = eldest(tasks, id);
+    if (task == nullptr) {
+        if (facts.live <= 0) kernel_.forget(id, {});
+        return; // its last task is on its way out: the event comes
+    }
+    const auto governed = rulebook_.governed(facts.uid);
+    const auto verdict = kernel_.verdict(id);
+    Session session;
+    session.id = id;
+    session.account = governed ? governed->account : "uid " + std::to_string(facts.uid);
+    session.uid = facts.uid;
+    session.entry = static_cast<Entry>(facts.entry);
+    session.opened_boot_ns = facts.opened_ns;
+    const Moment now = time_.now();
+    session.started = now.trusted - static_cast<std::int64_t>((now.boot_ns - facts.opened_ns) / kNsPerSecond);
+    session.pid = task->tgid;
+    session.comm = task->comm;
+    session.audit_session = task->audit_session == UINT32_MAX ? std::nullopt : std::optional(task->audit_session);
+    session.login_uid = task->loginuid == UINT32_MAX ? std::nullopt : std::optional(task->loginuid);
+    session.events = facts.events;
+    // Judged by the daemon before: then its opening is in the journal already.
+    session.reported = verdict && (verdict->flags & ESCORT_VERDICT_JUDGED) != 0;
+    Session& added = table_.add(std::move(session));
+    if (verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0) {
+        if (governed) added.policy = governed->policy->name;
+        added.refused_at_birth = (facts.flags & ESCORT_SESSION_REFUSED) != 0;
+        added.verdict.reasons = {added.verdict.reason};
+        end(added, "kill");
+        return;
+    }
+    judge(added);
+}
+
+void Sessions::reconcile() {
+    const auto tasks = kernel_.labelled(0);
+    if (!tasks) return;
+    std::set<std::uint64_t> kernel_knows;
+    for (const auto& [id, facts] : kernel_.sessions()) {
+        kernel_knows.insert(id);
+        if (table_.live().contains(id)) {
+            if (eldest(*tasks, id) == nullptr && facts.live > 0 && table_.find(id)->stage == Stage::live) {
+                // Counted, but not there: an exit was missed between a scan and its label.
+                finish({id, 0, 0});
+            }
+            continue;
+        }
+        if ((facts.flags & ESCORT_SESSION_PROBE) == 0) found(id, facts, *tasks);
+    }
+    std::vector<std::uint64_t> lost;
+    for (const auto& [id, session] : table_.live())
+        if (!kernel_knows.contains(id)) lost.push_back(id);
+    for (const auto id : lost) finish({id, 0, 0}); // its last event was lost
+}
+
+std::set<std::uint32_t> Sessions::adopt() {
+    std::set<std::uint32_t> unknown;
+    const auto tasks = kernel_.adopt();
+    if (!tasks) return unknown;
+    std::set<std::uint64_t> fresh;
+    for (const auto& task : *tasks) {
+        if ((task.flags & ESCORT_TASK_UNKNOWN) != 0) unknown.insert(task.uid);
+        if ((task.flags & ESCORT_TASK_ADOPTED) != 0) fresh.insert(task.id);
+        if ((task.flags & ESCORT_TASK_ATTRIBUTED) != 0 && attributed_told_.insert(task.tgid).second) {
+            SessionRecord record;
+            record.account = rulebook_.governed(task.loginuid)->account;
+            record.uid = task.uid;
+            record.entry = to_string(Entry::existing);
+            record.action = "none";
+            record.pid = static_cast<pid_t>(task.tgid);
+            record.note = std::string(task.comm) + " was there before the agent and carries the account's login uid, "
+                                                   "but runs as another account: reported, left alone";
+            journal_.write(session_opened(record));
+        }
+    }
+    for (const auto id : fresh)
+        if (const auto facts = kernel_.session(id); facts && !table_.live().contains(id)) found(id, *facts, *tasks);
+    return unknown;
+}
+
+} // namespace escort
