@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from testhost.guest import Guest, wait_for
+from testhost.guest import Guest
 from testhost.image import layers
 from vmimage import vm_files
 
@@ -23,6 +23,8 @@ def _free_port() -> int:
 
 class Vm(Guest):
     """`with Vm() as vm:` boots one; what it writes is gone at the end of the block."""
+
+    slow = 4  # an emulated processor, on a machine that may be busy
 
     def __init__(self) -> None:
         self.boot_seconds = 0.0
@@ -56,8 +58,8 @@ class Vm(Guest):
                  "-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:2222",
                  "-device", "virtio-net-pci,netdev=n0,romfile="],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(self._answers, 120, "the virtual machine's sshd")
-        state = self.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=120).out.strip()
+        self.wait_for(self._answers, 60, "the virtual machine's sshd")
+        state = self.run(["systemctl", "is-system-running", "--wait"], check=False).out.strip()
         if state != "running":
             failed = self.run("systemctl --failed --no-legend", check=False).out
             raise RuntimeError(f"the virtual machine came up {state}: {failed}\n{self.console()}")

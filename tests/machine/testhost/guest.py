@@ -79,6 +79,8 @@ def end_group(process: subprocess.Popen) -> None:
 class Guest:
     """Root's hands on a machine under test. A subclass says how a command gets there (popen)."""
 
+    slow = 1  # every time limit is multiplied by this
+
     def popen(self, command, **options) -> subprocess.Popen:
         raise NotImplementedError
 
@@ -88,15 +90,18 @@ class Guest:
         process = self.popen(command, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         try:
-            out, err = process.communicate(stdin, timeout=timeout)
+            out, err = process.communicate(stdin, timeout=timeout * self.slow)
         except subprocess.TimeoutExpired:
             end_group(process)
             out, err = process.communicate()
-            raise Failed(Result(shown, -1, out, f"{err}\nnot done within {timeout} s")) from None
+            raise Failed(Result(shown, -1, out, f"{err}\nnot done within {timeout * self.slow} s")) from None
         result = Result(shown, process.returncode, out, err)
         if check and not result.ok:
             raise Failed(result)
         return result
+
+    def wait_for(self, predicate, timeout: float, what: str):
+        return wait_for(predicate, timeout * self.slow, what)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """A whole file, put there by rename, its folder made."""
@@ -160,7 +165,7 @@ class Guest:
         entries = self.run(["journalctl", "-q", "-n", "1", "-o", "json", "--no-pager"]).out.splitlines()
         return json.loads(entries[-1])["__CURSOR"]
 
-    def escortctl(self, *words: str, check: bool = True, timeout: float = 30) -> Result:
+    def escortctl(self, *words: str, check: bool = True, timeout: float = 70) -> Result:
         return self.run(["escortctl", *words], check=check, timeout=timeout)
 
     def ask(self, *words: str):

@@ -43,7 +43,7 @@ chmod 440 /etc/sudoers.d/tests
 
 install -d -m 700 /root/.ssh
 ssh-keygen -q -t ed25519 -N '' -C tests -f /root/.ssh/id_ed25519
-printf 'StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\nBatchMode yes\nConnectTimeout 20\n' \
+printf 'StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\nBatchMode yes\nConnectTimeout 60\n' \
     >/root/.ssh/config
 cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
 for account in alice azsupport vendor-two; do

@@ -7,7 +7,7 @@ import json
 import time
 
 from . import product
-from .guest import Guest, Login, wait_for
+from .guest import Guest, Login
 from .product import FILES
 
 CANARY = "/tmp/canary"
@@ -20,10 +20,9 @@ class Wrong(AssertionError):
 
 
 class Story:
-    def __init__(self, guest: Guest, out=print, patience: float = 10.0) -> None:
+    def __init__(self, guest: Guest, out=print) -> None:
         self.guest = guest
         self.out = out
-        self.patience = patience  # seconds to wait for what should be there at once; a virtual machine is slow
         self.steps = 0
 
     def play(self) -> None:
@@ -74,12 +73,12 @@ class Story:
     def _login_is_refused(self) -> None:
         cursor = self.guest.cursor()
         begin = time.monotonic()
-        login = self.guest.ssh("azsupport", "touch", CANARY, timeout=60)
+        login = self.guest.ssh("azsupport", "touch", CANARY)
         self._seen(f"ssh exit {login.code} after {(time.monotonic() - begin) * 1000:.0f} ms")
         self._must(login.code != 0, "the login is refused")
         self._must(not self.guest.exists(CANARY), "the canary file is absent: no instruction of theirs ran")
-        lines = wait_for(lambda: self.guest.journal("session_denied", after=cursor, account="azsupport"),
-                         self.patience, "the journal's session_denied")
+        lines = self.guest.wait_for(lambda: self.guest.journal("session_denied", after=cursor, account="azsupport"),
+                         10, "the journal's session_denied")
         self._must(all(line["ESCORT_VERDICT"] == "denied" for line in lines), "the journal says denied:")
         self._seen(f"    {lines[0]['MESSAGE']}")
 
@@ -88,7 +87,7 @@ class Story:
         begin = time.monotonic()
         approval = product.approve(self.guest, "azsupport")
         self._seen(f"approval {approval} in force after {(time.monotonic() - begin) * 1000:.0f} ms")
-        login = self.guest.ssh("azsupport", "touch", CANARY, timeout=60)
+        login = self.guest.ssh("azsupport", "touch", CANARY)
         self._must(login.ok, "the same login works")
         self._must(self.guest.exists(CANARY), "the canary file is there")
         self.guest.run(["rm", CANARY])
@@ -97,7 +96,7 @@ class Story:
     def _revoked_session_dies(self, approval: str) -> None:
         self._step("azsupport opens a session with a `setsid nohup` child and an orphan; then: escortctl revoke")
         session = self.guest.login("azsupport", STAYING)
-        pids = wait_for(lambda: (found := self._sleeps()) and len(found) == 3 and found, self.patience,
+        pids = self.guest.wait_for(lambda: (found := self._sleeps()) and len(found) == 3 and found, 10,
                         "the session's three processes")
         self._seen(f"processes {' '.join(pids)} are alive")
         self.guest.write("/root/until_dead.py", (FILES / "until_dead.py").read_text(encoding="utf-8"))
@@ -106,9 +105,9 @@ class Story:
                                             approval, "--key", product.KEY]).out)
         self._must(answer["code"] == 0, "the approval is revoked")
         self._must(answer["alive"] == 0, f"all of it is dead {answer['ms']} ms after the command began")
-        wait_for(session.over, self.patience, "the end of the ssh client")
-        killed = wait_for(lambda: self.guest.journal("session_killed", after=cursor, account="azsupport"),
-                          self.patience, "the journal's session_killed")
+        self.guest.wait_for(session.over, 10, "the end of the ssh client")
+        killed = self.guest.wait_for(lambda: self.guest.journal("session_killed", after=cursor, account="azsupport"),
+                          10, "the journal's session_killed")
         self._seen(f"    {killed[0]['MESSAGE']}")
         self._must(not self._sleeps(), "no process of the session is left")
 
