@@ -1,0 +1,234 @@
+#include "settings.h"
+
+#include "base/file.h"
+#include "policy/names.h"
+#include "policy/scalars.h"
+#include "policy/shape.h"
+#include "policy/utf8.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace escort {
+
+namespace {
+
+constexpr auto kLater = Support::later;
+constexpr std::size_t kLongestId = 256; // a host's id or group, far below the contract's 1 KiB a string
+constexpr std::size_t kMachineIdBytes = 4096;
+
+Shape texts() {
+    return list_shape(text_shape());
+}
+
+Shape issuers_shape() {
+    return list_shape(map_shape({{"iss", text_shape()},
+                                 {"keys", texts()},
+                                 {"types", list_shape(word_shape({"approvals", "presence", "revocation"}))},
+                                 {"accounts", texts()},
+                                 {"revokes_for", texts()}}));
+}
+
+Shape paths_shape() {
+    return map_shape({{"policies", text_shape()},
+                      {"trust", text_shape()},
+                      {"breakglass", text_shape()},
+                      {"spool", text_shape()},
+                      {"state", text_shape()},
+                      {"run", text_shape()},
+                      {"pins", text_shape()}});
+}
+
+Shape courier_shape() {
+    const Shape source = map_shape({{"type", word_shape({"https", "nats", "caep_poll"})},
+                                    {"url", text_shape()},
+                                    {"ca", text_shape()},
+                                    {"client_cert", text_shape()},
+                                    {"client_key", text_shape()},
+                                    {"interval", duration_shape()},
+                                    {"wait", duration_shape()},
+                                    {"servers", texts()},
+                                    {"bucket", text_shape()},
+                                    {"credentials", text_shape()},
+                                    {"token_file", text_shape()}});
+    return map_shape({{"stale_after", duration_shape()}, {"sources", list_shape(source)}});
+}
+
+Shape gate_shape() {
+    return map_shape({{"timeout", duration_shape()}, {"on_agent_down", word_shape({"refuse", "admit"})}});
+}
+
+Shape settings_shape() {
+    return map_shape({{"version", integer_shape()},
+                      {"host_id", text_shape()},
+                      {"groups", texts()},
+                      {"issuers", issuers_shape()},
+                      {"paths", paths_shape()},
+                      {"mode_override", either_shape({word_shape({"observe"}), null_shape()})},
+                      {"tier", map_shape({{"require", word_shape({"any", "deny"})}})},
+                      {"hooks", word_shape({"auto", "tracepoints"})},
+                      {"stale_grace", duration_shape()},
+                      {"gate", gate_shape(), kLater},
+                      {"courier", courier_shape(), kLater}});
+}
+
+// Reads a tree that fits settings_shape(): types are known to be right, values are not.
+class Reader {
+  public:
+    Reader(const std::string& file, const YamlNode& root, Diagnostics& out)
+        : file_(file), root_(root), out_(out) {}
+
+    Settings read() {
+        Settings settings;
+        if (const auto* version = root_.find("version"); version != nullptr && integer_of(*version) != 1)
+            report(*version, fmt::format("version {} is not supported: only 1 is", shortened(version->text)));
+        if (const auto* id = root_.find("host_id")) settings.host_id = read_id(*id, "host_id");
+        if (const auto* groups = root_.find("groups"))
+            for (const auto& group : groups->items)
+                settings.groups.push_back(read_id(group, "groups"));
+        if (const auto* issuers = root_.find("issuers")) settings.issuers = read_issuers(*issuers);
+        if (const auto* paths = root_.find("paths")) read_paths(*paths, settings.paths);
+        if (const auto* mode = root_.find("mode_override"); mode != nullptr && mode->text == "observe")
+            settings.mode_override = Mode::observe;
+        const auto* tier = root_.find("tier");
+        if (const auto* require = tier == nullptr ? nullptr : tier->find("require"); require != nullptr)
+            settings.required_tier = require->text == "deny" ? RequiredTier::deny : RequiredTier::any;
+        if (const auto* hooks = root_.find("hooks"))
+            settings.hooks = hooks->text == "tracepoints" ? Hooks::tracepoints : Hooks::automatic;
+        if (const auto* grace = root_.find("stale_grace"))
+            settings.stale_grace_s = parse_duration(grace->text).value_or(0);
+        return settings;
+    }
+
+  private:
+    void report(const YamlNode& node, std::string message, std::string hint = {}) {
+        out_.push_back(
+            {Severity::error, Place{file_, node.line, node.column}, std::move(message), std::move(hint)});
+    }
+
+    // It is compared with what follows "host:" or "group:" in a document's `aud`.
+    std::string read_id(const YamlNode& node, const char* key) {
+        if (node.text.size() > kLongestId)
+            report(node, fmt::format("{} is longer than {} bytes", key, kLongestId));
+        if (node.text.find_first_of(" \t\n") != std::string::npos)
+            report(node, fmt::format("{}: \"{}\" holds white space", key, shortened(node.text)));
+        return node.text;
+    }
+
+    std::vector<IssuerRule> read_issuers(const YamlNode& list) {
+        std::vector<IssuerRule> rules;
+        for (const auto& item : list.items)
+            rules.push_back(read_issuer(item));
+        return rules;
+    }
+
+    IssuerRule read_issuer(const YamlNode& item) {
+        IssuerRule rule;
+        const auto* iss = item.find("iss");
+        if (iss == nullptr) report(item, "an item of issuers has no iss");
+        if (iss != nullptr) rule.iss = iss->text;
+        const auto* keys = item.find("keys");
+        if (keys == nullptr || keys->items.empty())
+            report(keys == nullptr ? item : *keys, "an item of issuers has no keys",
+                   "name files of the trust folder");
+        if (keys != nullptr)
+            for (const auto& key : keys->items)
+                rule.keys.push_back(read_key(key));
+        read_types(item, rule);
+        if (const auto* accounts = item.find("accounts")) {
+            rule.accounts.emplace();
+            for (const auto& name : accounts->items) {
+                const std::string wrong = wrong_name(name.text);
+                if (!wrong.empty())
+                    report(name, fmt::format("issuers.accounts: \"{}\" {}", shortened(name.text), wrong));
+                rule.accounts->push_back(name.text);
+            }
+        }
+        const auto* revokes_for = item.find("revokes_for");
+        if (revokes_for != nullptr && !revokes_for->items.empty())
+            report(*revokes_for, "issuers.revokes_for is not supported yet");
+        return rule;
+    }
+
+    std::string read_key(const YamlNode& key) {
+        if (key.text.find('/') != std::string::npos || !key.text.ends_with(".pem"))
+            report(key, fmt::format("issuers.keys: \"{}\" is no name of a .pem file of the trust folder",
+                                    shortened(key.text)));
+        return key.text;
+    }
+
+    static void read_types(const YamlNode& item, IssuerRule& rule) {
+        const auto* types = item.find("types");
+        if (types == nullptr) {
+            rule.types = {"approvals", "presence", "revocation"};
+            return;
+        }
+        for (const auto& type : types->items)
+            rule.types.insert(type.text);
+    }
+
+    void read_paths(const YamlNode& map, Paths& paths) {
+        read_path(map, "policies", paths.policies);
+        read_path(map, "trust", paths.trust);
+        read_path(map, "breakglass", paths.breakglass);
+        read_path(map, "spool", paths.spool);
+        read_path(map, "state", paths.state);
+        read_path(map, "run", paths.run);
+        read_path(map, "pins", paths.pins);
+    }
+
+    void read_path(const YamlNode& map, const char* key, std::string& into) {
+        const auto* node = map.find(key);
+        if (node == nullptr) return;
+        if (!node->text.starts_with('/') || node->text.find('\n') != std::string::npos)
+            report(*node, fmt::format("paths.{}: \"{}\" is no absolute path", key, shortened(node->text)));
+        into = node->text;
+    }
+
+    std::string file_;
+    const YamlNode& root_;
+    Diagnostics& out_;
+};
+
+// machine-id(5): 32 hex digits and a line feed; "uninitialized" on an image that was never booted.
+std::optional<std::string> read_machine_id(const std::string& path, Diagnostics& out) {
+    const auto refuse = [&](const std::string& why) {
+        out.push_back({Severity::error, Place{path, 0, 0}, why, "or write host_id into the settings"});
+        return std::nullopt;
+    };
+    const auto content = read_file(path, kMachineIdBytes);
+    if (!content) return refuse("no machine id for this host: " + content.error().why);
+    const std::string id = content->substr(0, content->find('\n'));
+    const bool valid = id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!valid) return refuse("holds no machine id");
+    return id;
+}
+
+std::optional<Settings> read_settings(const std::string& path, Diagnostics& out) {
+    const auto before = out.size();
+    const auto content = read_yaml_file(path, out);
+    if (!content) return std::nullopt;
+    const auto root = parse_yaml(path, *content, out);
+    if (!root || !check_shape(path, *root, settings_shape(), out)) return std::nullopt;
+    auto settings = Reader(path, *root, out).read();
+    if (out.size() != before) return std::nullopt;
+    return settings;
+}
+
+} // namespace
+
+std::optional<Settings> load_settings(const std::string& path, const SettingsSources& sources,
+                                      Diagnostics& out) {
+    std::error_code error;
+    const bool missing =
+        std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::not_found;
+    auto settings = missing && sources.may_be_missing ? Settings{} : read_settings(path, out);
+    if (!settings || !settings->host_id.empty()) return settings;
+    auto machine_id = read_machine_id(sources.machine_id, out);
+    if (!machine_id) return std::nullopt;
+    settings->host_id = std::move(*machine_id);
+    return settings;
+}
+
+} // namespace escort

@@ -1,0 +1,215 @@
+#include "settings.h"
+
+#include "policy/temp_folder.h"
+
+#include <doctest/doctest.h>
+
+using namespace escort;
+using escort::test::TempFolder;
+
+namespace {
+
+const std::string kMachineId = "0123456789abcdef0123456789abcdef";
+
+struct Host {
+    Host() { folder.write("machine-id", kMachineId + "\n"); }
+
+    [[nodiscard]] std::optional<Settings> load(const std::string& text, Diagnostics& out) const {
+        folder.write("s.yaml", text);
+        return load_settings(folder.path("s.yaml"), {folder.path("machine-id")}, out);
+    }
+    [[nodiscard]] Settings accepted(const std::string& text) const {
+        Diagnostics out;
+        auto settings = load(text, out);
+        for (const auto& one : out)
+            CHECK(one.text() == "");
+        REQUIRE(settings);
+        return *settings;
+    }
+    // The diagnostics without the folder's name, one a line.
+    [[nodiscard]] std::string complaint(const std::string& text) const {
+        Diagnostics out;
+        const bool loaded = load(text, out).has_value();
+        CHECK(loaded == out.empty());
+        std::string all;
+        for (const auto& one : out)
+            all += (all.empty() ? "" : "\n") + one.text().substr(folder.path().size() + 1);
+        return all;
+    }
+
+    TempFolder folder;
+};
+
+} // namespace
+
+TEST_CASE("settings: the defaults") {
+    const Host host;
+    const auto settings = host.accepted("version: 1\n");
+    CHECK(settings.host_id == kMachineId);
+    CHECK(settings.groups.empty());
+    CHECK_FALSE(settings.issuers);
+    CHECK(settings.paths.policies == "/etc/escortd/policies.d");
+    CHECK(settings.paths.trust == "/etc/escortd/trust.d");
+    CHECK(settings.paths.breakglass == "/etc/escortd/breakglass.d");
+    CHECK(settings.paths.spool == "/var/lib/escortd/spool");
+    CHECK(settings.paths.state == "/var/lib/escortd/state");
+    CHECK(settings.paths.run == "/run/escortd");
+    CHECK(settings.paths.pins == "/sys/fs/bpf/escortd");
+    CHECK_FALSE(settings.mode_override);
+    CHECK(settings.required_tier == RequiredTier::any);
+    CHECK(settings.hooks == Hooks::automatic);
+    CHECK(settings.stale_grace_s == 0);
+    CHECK(host.accepted("{}").host_id == kMachineId); // every key is optional, version too
+}
+
+TEST_CASE("settings: every key that works now") {
+    const Host host;
+    const auto settings = host.accepted(
+        "version: 1\n"
+        "host_id: i-0abc123\n"
+        "groups: [prod, tenant-17]\n"
+        "issuers:\n"
+        "  - {iss: 'https://broker.example.gov', keys: [broker-2026.pem, broker-2027.pem], types: "
+        "[approvals, presence],\n"
+        "     accounts: ['az*'], revokes_for: []}\n"
+        "  - {iss: other, keys: [o.pem]}\n"
+        "paths: {policies: /a, trust: /b, breakglass: /c, spool: /d, state: /e, run: /f, pins: /g}\n"
+        "mode_override: observe\n"
+        "tier: {require: deny}\n"
+        "hooks: tracepoints\n"
+        "stale_grace: 5m\n");
+    CHECK(settings.host_id == "i-0abc123");
+    CHECK(settings.groups == std::vector<std::string>{"prod", "tenant-17"});
+    REQUIRE(settings.issuers);
+    REQUIRE(settings.issuers->size() == 2);
+    const IssuerRule& first = settings.issuers->at(0);
+    CHECK(first.iss == "https://broker.example.gov");
+    CHECK(first.keys == std::vector<std::string>{"broker-2026.pem", "broker-2027.pem"});
+    CHECK(first.types == std::set<std::string>{"approvals", "presence"});
+    CHECK(first.accounts == std::vector<std::string>{"az*"});
+    CHECK(settings.issuers->at(1).types.size() == 3);
+    CHECK_FALSE(settings.issuers->at(1).accounts);
+    CHECK(settings.paths.policies == "/a");
+    CHECK(settings.paths.pins == "/g");
+    CHECK(settings.mode_override == Mode::observe);
+    CHECK(settings.required_tier == RequiredTier::deny);
+    CHECK(settings.hooks == Hooks::tracepoints);
+    CHECK(settings.stale_grace_s == 300);
+    CHECK_FALSE(host.accepted("mode_override: null\n").mode_override);
+    CHECK_FALSE(host.accepted("mode_override: ~\n").mode_override);
+    CHECK(host.accepted("issuers: []\n").issuers->empty()); // nobody, not anybody
+    CHECK(host.accepted("paths: {run: /x}\n").paths.state == "/var/lib/escortd/state");
+}
+
+TEST_CASE("settings: what is refused, and where") {
+    const Host host;
+    struct Row {
+        std::string text;
+        std::string complaint;
+    };
+    const Row rows[] = {
+        {"version: 2\n", "s.yaml:1:10: error: version 2 is not supported: only 1 is"},
+        {"host_id: 17\n", "s.yaml:1:10: error: host_id must be a string, found a number (put it in quotes to "
+                          "make it a string)"},
+        {"host_id: a b\n", "s.yaml:1:10: error: host_id: \"a b\" holds white space"},
+        {"hostid: x\n", "s.yaml:1:1: error: unknown key \"hostid\" (did you mean \"host_id\"?)"},
+        {"host_id: a\nhost_id: b\n", "s.yaml:2:1: error: duplicate key \"host_id\", first on line 1"},
+        {"groups: prod\n", "s.yaml:1:9: error: groups must be a list, found a string"},
+        {"issuers: [{keys: [a.pem]}]\n", "s.yaml:1:11: error: an item of issuers has no iss"},
+        {"issuers: [{iss: a}]\n",
+         "s.yaml:1:11: error: an item of issuers has no keys (name files of the trust folder)"},
+        {"issuers: [{iss: a, keys: []}]\n",
+         "s.yaml:1:26: error: an item of issuers has no keys (name files of the trust folder)"},
+        {"issuers: [{iss: a, keys: [../x.pem]}]\n",
+         "s.yaml:1:27: error: issuers.keys: \"../x.pem\" is no name of a .pem file of the trust folder"},
+        {"issuers: [{iss: a, keys: [a.pem], types: [approval]}]\n",
+         "s.yaml:1:43: error: an item of issuers.types must be one of approvals, presence, revocation, found "
+         "\"approval\" (did you mean \"approvals\"?)"},
+        {"issuers: [{iss: a, keys: [a.pem], accounts: ['a:b']}]\n",
+         "s.yaml:1:46: error: issuers.accounts: \"a:b\" holds a character that no account name can have"},
+        {"issuers: [{iss: a, keys: [a.pem], revokes_for: [b]}]\n",
+         "s.yaml:1:48: error: issuers.revokes_for is not supported yet"},
+        {"paths: {spool: var/spool}\n", "s.yaml:1:16: error: paths.spool: \"var/spool\" is no absolute path"},
+        {"paths: {spol: /x}\n",
+         "s.yaml:1:9: error: unknown key \"spol\" under paths (did you mean \"spool\"?)"},
+        {"mode_override: enforce\n", "s.yaml:1:16: error: mode_override must be observe, found \"enforce\""},
+        {"mode_override: 1\n", "s.yaml:1:16: error: mode_override must be observe or null, found a number"},
+        {"tier: {require: kill}\n",
+         "s.yaml:1:17: error: tier.require must be one of any, deny, found \"kill\""},
+        {"hooks: kprobes\n", "s.yaml:1:8: error: hooks must be one of auto, tracepoints, found \"kprobes\""},
+        {"stale_grace: 30\n",
+         "s.yaml:1:14: error: stale_grace must be a duration such as 30s, 5m or 2h, found a number"},
+        {"stale_grace: 1d\n",
+         "s.yaml:1:14: error: stale_grace must be a duration such as 30s, 5m or 2h, found \"1d\""},
+        {"gate: {timeout: 2s, on_agent_down: refuse}\n",
+         "s.yaml:1:8: error: gate.timeout is not supported yet\n"
+         "s.yaml:1:21: error: gate.on_agent_down is not supported yet"},
+        {"gate: {timeout: 2}\n",
+         "s.yaml:1:8: error: gate.timeout is not supported yet\n"
+         "s.yaml:1:17: error: gate.timeout must be a duration such as 30s, 5m or 2h, found a "
+         "number"},
+        {"courier:\n"
+         "  stale_after: 5m\n"
+         "  sources:\n"
+         "    - {type: https, url: 'https://b', ca: /c, client_cert: /d, client_key: /e, interval: 30s, "
+         "wait: 25s}\n"
+         "    - {type: nats, servers: ['tls://n:4222'], bucket: b, ca: /c, credentials: /d}\n"
+         "    - {type: caep_poll, url: 'https://p', ca: /c, token_file: /t}\n",
+         "s.yaml:2:3: error: courier.stale_after is not supported yet\n"
+         "s.yaml:3:3: error: courier.sources is not supported yet"},
+        {"courier: {sources: [{type: ftp}]}\n",
+         "s.yaml:1:11: error: courier.sources is not supported yet\n"
+         "s.yaml:1:28: error: courier.sources.type must be one of https, nats, caep_poll, found \"ftp\""},
+        {"- a\n", "s.yaml:1:1: error: the document must be a map, found a list"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.text);
+        CHECK(host.complaint(row.text) == row.complaint);
+    }
+}
+
+TEST_CASE("settings: a file that is missing, and one that must not be") {
+    const Host host;
+    const SettingsSources may{host.folder.path("machine-id"), true};
+    const SettingsSources must{host.folder.path("machine-id"), false};
+    Diagnostics out;
+    const auto settings = load_settings(host.folder.path("absent.yaml"), may, out);
+    REQUIRE(settings);
+    CHECK(settings->host_id == kMachineId);
+    CHECK_FALSE(load_settings(host.folder.path("absent.yaml"), must, out));
+    REQUIRE(out.size() == 1);
+    CHECK(out[0].text() == host.folder.path("absent.yaml") + ": error: open: No such file or directory");
+    out.clear();
+    CHECK_FALSE(load_settings(host.folder.path(), may, out)); // a folder isn't a missing file
+    CHECK(out.size() == 1);
+}
+
+TEST_CASE("settings: no machine id") {
+    const Host host;
+    const std::string path = host.folder.path("machine-id");
+    Diagnostics out;
+    for (const char* content : {"", "uninitialized\n", "0123\n", "0123456789ABCDEF0123456789ABCDEF\n"}) {
+        host.folder.write("machine-id", content);
+        out.clear();
+        CHECK_FALSE(host.load("{}", out));
+        REQUIRE(out.size() == 1);
+        CHECK(out[0].text() == path + ": error: holds no machine id (or write host_id into the settings)");
+    }
+    CHECK(host.load("host_id: x\n", out));
+    std::filesystem::remove(path);
+    out.clear();
+    CHECK_FALSE(host.load("{}", out));
+    CHECK(out[0].text() ==
+          path + ": error: no machine id for this host: open: No such file or directory (or write "
+                 "host_id into the settings)");
+}
+
+TEST_CASE("settings: the file that comes with the program") {
+    const Host host;
+    const auto file = std::filesystem::path(__FILE__).parent_path() / "../../packaging/etc/escortd.yaml";
+    Diagnostics out;
+    const auto settings = load_settings(file, {host.folder.path("machine-id")}, out);
+    for (const auto& one : out)
+        CHECK(one.text() == "");
+    CHECK(settings);
+}
