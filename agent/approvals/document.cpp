@@ -90,6 +90,17 @@ void read_list(Claims& claims, ApprovalList& out) {
     claims.finish();
 }
 
+// How many approvals to make room for, so that none is moved while the list grows. A guess, bounded.
+std::size_t likely_approvals(std::string_view payload) {
+    constexpr std::string_view kEach = "\"jti\"";
+    std::size_t count = 0;
+    for (std::size_t at = 0;
+         count < kApprovalsLimit && (at = payload.find(kEach, at)) != std::string_view::npos;
+         at += kEach.size())
+        ++count;
+    return count;
+}
+
 } // namespace
 
 Judged<void> check_type(const std::string& typ) {
@@ -114,6 +125,7 @@ Judged<ApprovalList> parse_approvals(std::string_view payload) {
         list.approvals.push_back(std::move(approval));
         return {};
     };
+    list.approvals.reserve(likely_approvals(payload));
     JsonRules rules;
     rules.streamed = "approvals";
     rules.streamed_entries = kApprovalsLimit;
@@ -127,7 +139,6 @@ Judged<ApprovalList> parse_approvals(std::string_view payload) {
     Claims claims(*claims_json, "", refusal);
     read_list(claims, list);
     if (refusal) return tl::unexpected(std::move(*refusal));
-    list.approvals.shrink_to_fit();
     return list;
 }
 

@@ -10,6 +10,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kMembers = 64; // of one object; the contract's largest has 14
+
 // What nlohmann's parser calls. Returning false ends the parse; the reason is in error_.
 class Builder : public nlohmann::json_sax<json> {
   public:
@@ -35,6 +37,8 @@ class Builder : public nlohmann::json_sax<json> {
     bool key(std::string& name) override {
         if (!text_ok(name)) return false;
         Frame& top = stack_.back();
+        if (top.value.size() >= kMembers)
+            return stop("has more than " + std::to_string(kMembers) + " members");
         top.key = std::move(name);
         const auto [slot, fresh] = top.value.get_ref<json::object_t&>().try_emplace(top.key);
         if (!fresh) return stop("is there twice");

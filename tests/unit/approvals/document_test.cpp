@@ -257,6 +257,13 @@ TEST_CASE("document: broken JSON") {
     CHECK(judged("null").starts_with("malformed "));
 }
 
+TEST_CASE("document: an object with members without end") {
+    std::string wide = "{";
+    for (int i = 0; i < 100; ++i)
+        wide += "\"m" + std::to_string(i) + "\":1,";
+    CHECK(judged(wide).find("has more than 64 members") != std::string::npos);
+}
+
 TEST_CASE("document: nested without end, in each place") {
     const std::string deep(200'000, '[');
     CHECK(judged(deep).starts_with("malformed "));
