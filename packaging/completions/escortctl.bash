@@ -36,15 +36,14 @@ _escortctl() {
     sessions) options+=" --all" ;;
     session) words=$(_escortctl_ids sessions) ;;
     kill) options+=" --reason" words=$(_escortctl_ids sessions) ;;
-    revoke) options+=" --key" words=$(_escortctl_ids approvals) ;;
-    explain) options+=" --from --key --key-id --at" words=$(compgen -u) ;;
-    approve) options+=" --for --ticket --engineer --key" words=$(compgen -u) ;;
-    reload) options+=" --dry-run" ;;
+    revoke) options+=" --key --host" words=$(_escortctl_ids approvals) ;;
+    explain) options+=" --at --entry" words=$(compgen -u) ;;
+    approve) options+=" --for --ticket --engineer --not-before --also --key --host" words=$(compgen -u) ;;
     keygen) options+=" --alg" ;;
     policy) [ "$COMP_CWORD" -eq 2 ] && words="check show" ;;
     document)
         [ "$COMP_CWORD" -eq 2 ] && words="sign verify show"
-        options+=" --key --type --trust"
+        options+=" --key --type --trust --out"
         ;;
     esac
     if [[ $cur == -* ]]; then
