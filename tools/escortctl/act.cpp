@@ -1,0 +1,74 @@
+// escortctl kill, reload: what changes the daemon's state.
+#include "escortctl/command.h"
+#include "escortctl/words.h"
+#include "output/one_line.h"
+
+namespace escort::ctl {
+
+namespace {
+
+using nlohmann::json;
+
+// The daemon answers when all is done: a fork bomb takes its time to die, name services theirs to answer.
+constexpr std::chrono::seconds kPatience{60};
+
+struct KillOptions {
+    std::string id;
+    std::string reason;
+};
+
+Run declare_kill(CLI::App& app) {
+    const auto options = std::make_shared<KillOptions>();
+    app.add_option("ID", options->id, "The session's id")->required();
+    app.add_option("--reason", options->reason, "Why; goes into the journal with who did it")->required();
+    return [options](const Context& context) -> Outcome<Exit> {
+        if (options->reason.empty()) return failure(Exit::usage, "--reason", "is empty");
+        const auto killed =
+            context.ask("kill", {{"id", options->id}, {"reason", options->reason}}, kPatience);
+        if (!killed) return tl::unexpected<Failure>(killed.error());
+        if (context.json)
+            print_json(context.output, *killed);
+        else
+            context.output.out << one_line("Session " + options->id + ": " +
+                                           counted(number_of(*killed, "processes"), "process", "processes") +
+                                           " dead within " + elapsed_text(number_of(*killed, "elapsed_us")))
+                               << '\n';
+        return Exit::done;
+    };
+}
+
+Run declare_reload(CLI::App& app) {
+    const auto dry_run = std::make_shared<bool>(false);
+    app.add_flag("--dry-run", *dry_run, "Only say whose session would end");
+    return [dry_run](const Context& context) -> Outcome<Exit> {
+        if (*dry_run) return failure(Exit::usage, "reload --dry-run", "is not supported yet");
+        const auto result = context.ask("reload", json::object(), kPatience);
+        if (!result) return tl::unexpected<Failure>(result.error());
+        const bool accepted = flag_of(*result, "accepted");
+        if (context.json) {
+            print_json(context.output, *result);
+            return accepted ? Exit::done : Exit::not_so;
+        }
+        for (const json& diagnostic : list_of(*result, "diagnostics"))
+            if (diagnostic.is_string()) context.output.err << one_line(diagnostic.get<std::string>()) << '\n';
+        if (!accepted)
+            return failure(Exit::not_so, "reload", "the policies or keys were refused; nothing changed",
+                           "Correct what is named above, then reload again.");
+        const std::int64_t ended = number_of(*result, "ended");
+        context.output.out << "Policy "
+                           << one_line(text_of(object_of(*result, "policy"), "sha256").substr(0, 12))
+                           << " is in force";
+        if (ended != 0) context.output.out << "; " << counted(ended, "session", "sessions") << " ended";
+        context.output.out << '\n';
+        return Exit::done;
+    };
+}
+
+} // namespace
+
+std::vector<Command> act_commands() {
+    return {{"kill", "End a session: all its processes", declare_kill},
+            {"reload", "Read policies and keys again; exit 1 when they are refused", declare_reload}};
+}
+
+} // namespace escort::ctl
