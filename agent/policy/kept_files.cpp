@@ -93,7 +93,7 @@ Status write_kept_files(const std::string& folder, const PolicySources& sources)
     for (const auto& source : sources) {
         const auto sha256 = sha256_hex(source.content);
         if (!sha256) return tl::unexpected(sha256.error());
-        const std::string copy = sha256->substr(0, 16) + "-" + source.name;
+        const std::string copy = fmt::format("{}-{}", sha256->substr(0, 16), source.name);
         if (auto written = write_file_atomically(folder + "/" + copy, source.content, kPrivate); !written)
             return written;
         files.push_back({{"name", source.name}, {"copy", copy}, {"sha256", *sha256}});

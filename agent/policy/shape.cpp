@@ -11,32 +11,51 @@
 
 namespace escort {
 
+namespace {
+
+Shape of_kind(Shape::Kind kind) {
+    Shape shape;
+    shape.kind = kind;
+    return shape;
+}
+
+} // namespace
+
 Shape text_shape() {
-    return {.kind = Shape::Kind::text};
+    return of_kind(Shape::Kind::text);
 }
 Shape boolean_shape() {
-    return {.kind = Shape::Kind::boolean};
+    return of_kind(Shape::Kind::boolean);
 }
 Shape integer_shape() {
-    return {.kind = Shape::Kind::integer};
+    return of_kind(Shape::Kind::integer);
 }
 Shape duration_shape() {
-    return {.kind = Shape::Kind::duration};
+    return of_kind(Shape::Kind::duration);
 }
 Shape null_shape() {
-    return {.kind = Shape::Kind::null};
+    return of_kind(Shape::Kind::null);
 }
 Shape word_shape(std::vector<std::string> words, std::vector<std::string> later) {
-    return {.kind = Shape::Kind::word, .words = std::move(words), .later = std::move(later)};
+    Shape shape = of_kind(Shape::Kind::word);
+    shape.words = std::move(words);
+    shape.later = std::move(later);
+    return shape;
 }
 Shape list_shape(Shape item) {
-    return {.kind = Shape::Kind::list, .parts = {std::move(item)}};
+    Shape shape = of_kind(Shape::Kind::list);
+    shape.parts.push_back(std::move(item));
+    return shape;
 }
 Shape map_shape(std::vector<ShapeKey> keys) {
-    return {.kind = Shape::Kind::map, .keys = std::move(keys)};
+    Shape shape = of_kind(Shape::Kind::map);
+    shape.keys = std::move(keys);
+    return shape;
 }
 Shape either_shape(std::vector<Shape> parts) {
-    return {.kind = Shape::Kind::either, .parts = std::move(parts)};
+    Shape shape = of_kind(Shape::Kind::either);
+    shape.parts = std::move(parts);
+    return shape;
 }
 
 namespace {

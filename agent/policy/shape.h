@@ -25,10 +25,10 @@ struct Shape {
     };
 
     Kind kind = Kind::text;
-    std::vector<std::string> words{};
-    std::vector<std::string> later{}; // words of the contract that are not supported yet
-    std::vector<Shape> parts{};
-    std::vector<ShapeKey> keys{};
+    std::vector<std::string> words;
+    std::vector<std::string> later; // words of the contract that are not supported yet
+    std::vector<Shape> parts;
+    std::vector<ShapeKey> keys;
 };
 
 enum class Support { now, later };
