@@ -2,6 +2,7 @@
 
 #include "kernel/probe.h"
 #include "output/records.h"
+#include "service/session_state.h"
 
 #include <bpf/libbpf.h>
 #include <sys/stat.h>
@@ -80,23 +81,28 @@ Status Daemon::start_state() {
             return fail_errno(folder, "create", errno);
     auto trust = load_trust(settings.paths.trust);
     if (!trust) return tl::unexpected(trust.error());
-    agent_.store = std::make_unique<Store>(
-        StorePaths{settings.paths.spool, settings.paths.state},
-        LedgerSettings{settings.host_id, settings.groups, settings.stale_grace}, std::move(*trust), settings.issuers);
+    agent_.store =
+        std::make_unique<Store>(StorePaths{settings.paths.spool, settings.paths.state},
+                                LedgerSettings{settings.host_id, settings.groups, settings.stale_grace_s},
+                                std::move(*trust), settings.issuers);
     const auto loaded = agent_.store->load({wall_seconds(), boot_ns()});
     if (!loaded) return tl::unexpected(loaded.error());
     agent_.time = std::make_unique<Timekeeper>(agent_.store->time());
     agent_.started = agent_.time->now().trusted;
-    agent_.rulebook = std::make_unique<Rulebook>(agent_.store->ledger(), settings.observe);
+    agent_.rulebook =
+        std::make_unique<Rulebook>(agent_.store->ledger(), settings.mode_override == Mode::observe);
     agent_.nss = std::make_unique<NssClient>(loop_.get());
-    agent_.policies = std::make_unique<Policies>(PolicyPaths{settings.paths.policies, settings.paths.state},
-                                                 *agent_.rulebook, *agent_.nss, *agent_.journal, *agent_.health);
-    agent_.documents = std::make_unique<Documents>(*agent_.store, *agent_.time, *agent_.journal, *agent_.health,
-                                                   settings.paths.spool);
+    agent_.policies =
+        std::make_unique<Policies>(PolicyPaths{settings.paths.policies, settings.paths.state},
+                                   *agent_.rulebook, *agent_.nss, *agent_.journal, *agent_.health);
+    agent_.documents = std::make_unique<Documents>(*agent_.store, *agent_.time, *agent_.journal,
+                                                   *agent_.health, settings.paths.spool);
     agent_.reload_trust = [this] {
         auto again = load_trust(agent_.settings.paths.trust);
-        if (again) agent_.documents->reverify(std::move(*again), agent_.settings.issuers);
-        else agent_.health->degrade("trust", again.error().text(), "check trust.d");
+        if (again)
+            agent_.documents->reverify(std::move(*again), agent_.settings.issuers);
+        else
+            agent_.health->degrade("trust", again.error().text(), "check trust.d");
     };
     for (const auto& problem : loaded->problems)
         agent_.health->degrade("documents", problem.document.file + ": " + problem.refusal.text,
@@ -115,8 +121,10 @@ Status Daemon::start_state() {
     agent_.policies->on_looked_up = [this](std::uint32_t uid, Policies::Found found) {
         if (found == Policies::Found::principal) rules_changed();
         if (!agent_.kernel) return;
-        if (found == Policies::Found::nobody) agent_.kernel->set_known(uid);
-        else agent_.kernel->clear_known(uid); // told of again when it is seen again
+        if (found == Policies::Found::nobody)
+            agent_.kernel->set_known(uid);
+        else
+            agent_.kernel->clear_known(uid); // told of again when it is seen again
     };
     if (auto watched = agent_.documents->watch(loop_.get()); !watched)
         agent_.health->degrade("spool", watched.error().text(), "documents are not seen until it is there");
@@ -129,15 +137,15 @@ Status Daemon::start_kernel() {
     if (!state) return tl::unexpected(state.error());
     ProgramOptions options;
     options.pins = agent_.settings.paths.pins;
-    options.allow_fentry = !agent_.settings.tracepoints_only;
+    options.allow_fentry = agent_.settings.hooks == Hooks::automatic;
     options.boot = boot_;
     options.first_number = state->next;
     auto programs = Programs::start(options);
     if (!programs) return tl::unexpected(programs.error());
     agent_.programs = std::make_unique<Programs>(std::move(*programs));
     agent_.kernel = std::make_unique<KernelState>(*agent_.programs);
-    agent_.sessions = std::make_unique<Sessions>(*agent_.kernel, *agent_.journal, *agent_.rulebook, *agent_.time,
-                                                 loop_.get());
+    agent_.sessions = std::make_unique<Sessions>(*agent_.kernel, *agent_.journal, *agent_.rulebook,
+                                                 *agent_.time, loop_.get());
     agent_.sessions->restore_approvals(state->approvals);
     agent_.sessions->on_change = [this] {
         arm_deadline();
@@ -148,7 +156,8 @@ Status Daemon::start_kernel() {
     return {};
 }
 
-// The accounts of the set are needed before anything is judged; a directory that hangs must not hold the start.
+// The accounts of the set are needed before anything is judged; a directory that hangs must not hold the
+// start.
 void Daemon::resolve_policies() {
     const auto done = std::make_shared<bool>(false);
     agent_.policies->reload([done](const PolicyReload&) { *done = true; });
@@ -184,7 +193,8 @@ Status Daemon::start_control() {
 }
 
 void Daemon::announce() {
-    agent_.journal->write(agent_started(ESCORT_VERSION, agent_.programs ? to_string(agent_.programs->hooks()) : "none"));
+    agent_.journal->write(
+        agent_started(ESCORT_VERSION, agent_.programs ? to_string(agent_.programs->hooks()) : "none"));
     save_sessions();
     sd_notifyf(0, "READY=1\nSTATUS=tier %s, %zu policies, %zu principals", agent_.tier.c_str(),
                agent_.rulebook->policies().policies.size(), agent_.rulebook->principals().by_uid.size());
@@ -214,7 +224,8 @@ void Daemon::push_rules() {
 }
 
 void Daemon::look_up(const std::set<std::uint32_t>& uids) {
-    for (const auto uid : uids) agent_.policies->look_up(uid);
+    for (const auto uid : uids)
+        agent_.policies->look_up(uid);
 }
 
 void Daemon::save_sessions() {
@@ -222,7 +233,8 @@ void Daemon::save_sessions() {
     reserved_ = std::max(reserved_, agent_.kernel->next_number() + kNumbersReserved);
     const SessionState state{boot_, reserved_, agent_.sessions->approvals()};
     if (auto saved = save_session_state(agent_.settings.paths.state + "/sessions.json", state); !saved)
-        agent_.health->degrade("state", saved.error().text(), "check space and permissions of the state folder");
+        agent_.health->degrade("state", saved.error().text(),
+                               "check space and permissions of the state folder");
 }
 
 int Daemon::on_event(void* self, void* data, std::size_t size) {
@@ -230,8 +242,10 @@ int Daemon::on_event(void* self, void* data, std::size_t size) {
     if (size < sizeof(escort_event)) return 0;
     const auto& event = *static_cast<const escort_event*>(data);
     if (event.abi != ESCORT_ABI) return 0;
-    if (event.type == ESCORT_EVENT_UNKNOWN) daemon.agent_.policies->look_up(event.uid);
-    else daemon.agent_.sessions->on_event(event);
+    if (event.type == ESCORT_EVENT_UNKNOWN)
+        daemon.agent_.policies->look_up(event.uid);
+    else
+        daemon.agent_.sessions->on_event(event);
     return 0;
 }
 

@@ -26,7 +26,8 @@ void Daemon::start_timers() {
         sigemptyset(&set);
         sigaddset(&set, number);
         sigprocmask(SIG_BLOCK, &set, nullptr);
-        if (sd_event_add_signal(loop_.get(), &source, number, on_signal, this) >= 0) sources_.emplace_back(source);
+        if (sd_event_add_signal(loop_.get(), &source, number, on_signal, this) >= 0)
+            sources_.emplace_back(source);
     }
     if (ring_ != nullptr &&
         sd_event_add_io(loop_.get(), &source, ring_buffer__epoll_fd(ring_), EPOLLIN, on_ring, this) >= 0) {
@@ -54,8 +55,9 @@ void Daemon::tick() {
     sd_notify(0, "WATCHDOG=1");
     const Moment now = agent_.time->now();
     if (const auto step = agent_.time->take_step())
-        agent_.journal->write(tamper("clock", "the wall clock was moved by " + std::to_string(*step) + " s",
-                                     "windows are kept on CLOCK_BOOTTIME and gain nothing; find out who set it"));
+        agent_.journal->write(
+            tamper("clock", "the wall clock was moved by " + std::to_string(*step) + " s",
+                   "windows are kept on CLOCK_BOOTTIME and gain nothing; find out who set it"));
     agent_.store->retime(now);
     push_rules(); // windows that have begun
     if (agent_.sessions && agent_.sessions->next_deadline() <= now.boot_ns) agent_.sessions->rejudge();
@@ -63,7 +65,8 @@ void Daemon::tick() {
     check_ring();
     if (ticks_ % kTicksToSave == 0) {
         if (auto saved = agent_.store->save_time(now); !saved)
-            agent_.health->degrade("state", saved.error().text(), "check space and permissions of the state folder");
+            agent_.health->degrade("state", saved.error().text(),
+                                   "check space and permissions of the state folder");
     }
     if (agent_.sessions && agent_.kernel->next_number() >= reserved_) save_sessions();
     if (agent_.policies->account_files_changed() || ticks_ % kTicksToRefresh == 0) agent_.policies->refresh();
@@ -106,7 +109,8 @@ void Daemon::watch_wall_clock() {
     far.it_value.tv_sec *= 4;
     ::timerfd_settime(clock_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, nullptr);
     sd_event_source* source = nullptr;
-    if (!clock_source_ && sd_event_add_io(loop_.get(), &source, clock_.get(), EPOLLIN, on_clock_set, this) >= 0)
+    if (!clock_source_ &&
+        sd_event_add_io(loop_.get(), &source, clock_.get(), EPOLLIN, on_clock_set, this) >= 0)
         clock_source_.reset(source);
 }
 
@@ -123,14 +127,16 @@ int Daemon::on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self) {
 void Daemon::check_pins() {
     if (!agent_.programs) return;
     std::string missing;
-    for (const auto& name : agent_.programs->missing_pins()) missing += (missing.empty() ? "" : ", ") + name;
+    for (const auto& name : agent_.programs->missing_pins())
+        missing += (missing.empty() ? "" : ", ") + name;
     if (missing.empty()) {
         agent_.health->recover("pins");
         return;
     }
     if (!agent_.health->conditions().contains("pins"))
-        agent_.journal->write(tamper("pins", "pinned programs are gone: " + missing,
-                                     "restart escortd, which attaches them again, and find out who removed them"));
+        agent_.journal->write(
+            tamper("pins", "pinned programs are gone: " + missing,
+                   "restart escortd, which attaches them again, and find out who removed them"));
     agent_.health->degrade("pins", "pinned programs are gone: " + missing, "systemctl restart escortd");
 }
 

@@ -13,7 +13,8 @@ constexpr int kNotSo = 1;
 constexpr int kUsage = 2;
 
 void print(const escort::Diagnostics& diagnostics) {
-    for (const auto& diagnostic : diagnostics) (void)std::fprintf(stderr, "%s\n", diagnostic.text().c_str());
+    for (const auto& diagnostic : diagnostics)
+        (void)std::fprintf(stderr, "%s\n", diagnostic.text().c_str());
 }
 
 // The daemon's own path up to the point where it would touch the kernel.
@@ -21,8 +22,10 @@ int check(const escort::Settings& settings) {
     escort::Diagnostics diagnostics;
     const auto policies = escort::load_policies(settings.paths.policies, diagnostics);
     auto trust = escort::load_trust(settings.paths.trust);
-    if (!trust) (void)std::fprintf(stderr, "escortd: %s\n", trust.error().text().c_str());
-    else diagnostics.insert(diagnostics.end(), trust->problems.begin(), trust->problems.end());
+    if (!trust)
+        (void)std::fprintf(stderr, "escortd: %s\n", trust.error().text().c_str());
+    else
+        diagnostics.insert(diagnostics.end(), trust->problems.begin(), trust->problems.end());
     print(diagnostics);
     const bool good = policies && trust && !escort::has_errors(diagnostics);
     if (good)
@@ -50,12 +53,14 @@ int main(int argc, char** argv) {
     if (nss_helper) return escort::run_nss_helper(escort::kNssHelperFd);
 
     escort::Diagnostics diagnostics;
-    auto settings = escort::load_settings(config, diagnostics);
+    auto settings =
+        escort::load_settings(config, {.may_be_missing = config == escort::kSettingsFile}, diagnostics);
     print(diagnostics);
     if (!settings) return kNotSo;
     if (check_only) return check(*settings);
-    if (settings->require_deny) {
-        (void)std::fprintf(stderr, "escortd: tier.require: deny: not supported yet (this version reaches tier kill)\n");
+    if (settings->required_tier == escort::RequiredTier::deny) {
+        (void)std::fprintf(
+            stderr, "escortd: tier.require: deny: not supported yet (this version reaches tier kill)\n");
         return kNotSo;
     }
     escort::Daemon daemon(std::move(*settings));

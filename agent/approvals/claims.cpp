@@ -126,7 +126,8 @@ void Claims::not_supported(const char* name) {
 
 void Claims::finish() {
     if (refusal_) return;
-    for (const auto& [name, value] : object_.items()) {
+    for (auto member = object_.begin(); member != object_.end(); ++member) {
+        const std::string& name = member.key();
         const bool asked =
             std::any_of(asked_.begin(), asked_.end(), [&](const char* known) { return name == known; });
         if (!asked) refuse_claim(name.c_str(), "is unknown");

@@ -47,7 +47,7 @@ bool nearer(const std::vector<Reason>& left, const std::vector<Reason>& right) {
 
 void approve(Verdict& verdict, const Candidate& candidate, const SessionFacts& facts) {
     const Approval& approval = *candidate.approval;
-    verdict.outcome = Outcome::approved;
+    verdict.ruling = Ruling::approved;
     verdict.reason = Reason::approved;
     verdict.reasons = {Reason::approved};
     verdict.approval = candidate.id();
@@ -119,7 +119,7 @@ Verdict judge(const Policy& policy, const SessionFacts& facts, const Approvals& 
                                       : "no approval of " + facts.account + " for this host",
                                  live ? name_of(*facts.approval) : ""});
     }
-    verdict.outcome = Outcome::denied;
+    verdict.ruling = Ruling::denied;
     verdict.reason = nearest.front();
     verdict.reasons = std::move(nearest);
     return verdict;

@@ -22,7 +22,7 @@ struct SessionFacts {
     std::optional<ApprovalId> approval;
 };
 
-enum class Outcome { approved, denied };
+enum class Ruling { approved, denied };
 enum class Check { pass, fail, skip };
 
 // One rule and how it came out: a line of `explain`.
@@ -34,11 +34,11 @@ struct RuleOutcome {
 };
 
 struct Verdict {
-    Outcome outcome = Outcome::denied;
+    Ruling ruling = Ruling::denied;
     Reason reason = Reason::no_approval;
     std::vector<Reason> reasons; // all that apply, in the contract's order; `reason` is the first
     std::vector<RuleOutcome> rules;
-    bool observe = false;  // mode: observe (or overridden): nothing is done, whatever the outcome
+    bool observe = false;  // mode: observe (or overridden): nothing is done, whatever the ruling
     bool log_only = false; // on_violation: log
     // Of an approved session.
     std::optional<ApprovalId> approval;
@@ -47,7 +47,7 @@ struct Verdict {
     std::uint64_t deadline_boot_ns = 0; // when it ends at the latest, CLOCK_BOOTTIME
 
     // Must the session end?
-    [[nodiscard]] bool ends() const { return outcome == Outcome::denied && !observe && !log_only; }
+    [[nodiscard]] bool ends() const { return ruling == Ruling::denied && !observe && !log_only; }
 };
 
 struct Approvals {

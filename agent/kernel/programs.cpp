@@ -16,23 +16,23 @@ namespace escort {
 
 namespace {
 
-// Every program that is attached and pinned, by set of hooks. A program of Hooks::none belongs to each set.
+// Every program that is attached and pinned, by set of hooks. A program of HookSet::none belongs to each set.
 struct Hook {
     const char* program;
-    Hooks set;
+    HookSet set;
 };
 constexpr std::array kHooks{
-    Hook{"escort_newtask", Hooks::none},
-    Hook{"escort_exec", Hooks::none},
-    Hook{"escort_exit", Hooks::none},
-    Hook{"escort_commit_creds", Hooks::fentry},
-    Hook{"escort_setuid", Hooks::tracepoints},
-    Hook{"escort_setreuid", Hooks::tracepoints},
-    Hook{"escort_setresuid", Hooks::tracepoints},
+    Hook{"escort_newtask", HookSet::none},
+    Hook{"escort_exec", HookSet::none},
+    Hook{"escort_exit", HookSet::none},
+    Hook{"escort_commit_creds", HookSet::fentry},
+    Hook{"escort_setuid", HookSet::tracepoints},
+    Hook{"escort_setreuid", HookSet::tracepoints},
+    Hook{"escort_setresuid", HookSet::tracepoints},
 };
 
-bool belongs(const Hook& hook, Hooks set) {
-    return hook.set == Hooks::none || hook.set == set;
+bool belongs(const Hook& hook, HookSet set) {
+    return hook.set == HookSet::none || hook.set == set;
 }
 
 // Which programs the maps' pins were made for: the object's own bytes, so that an adopted set is this one.
@@ -42,13 +42,13 @@ std::string build_of(const escort_bpf& object) {
 
 } // namespace
 
-const char* to_string(Hooks hooks) {
+const char* to_string(HookSet hooks) {
     switch (hooks) {
-    case Hooks::fentry:
+    case HookSet::fentry:
         return "fentry";
-    case Hooks::tracepoints:
+    case HookSet::tracepoints:
         return "tracepoints";
-    case Hooks::none:
+    case HookSet::none:
         break;
     }
     return "none";
@@ -64,8 +64,8 @@ Programs::~Programs() = default;
 Result<Programs> Programs::start(const ProgramOptions& options) {
     if (auto ready = prepare_pins(options.pins, ESCORT_ABI); !ready) return tl::unexpected(ready.error());
     std::string refused;
-    for (const Hooks hooks : {Hooks::fentry, Hooks::tracepoints}) {
-        if (hooks == Hooks::fentry && !options.allow_fentry) continue;
+    for (const HookSet hooks : {HookSet::fentry, HookSet::tracepoints}) {
+        if (hooks == HookSet::fentry && !options.allow_fentry) continue;
         Programs programs;
         programs.pins_ = options.pins;
         auto status = programs.load(options, hooks);
@@ -81,7 +81,7 @@ Result<Programs> Programs::start(const ProgramOptions& options) {
                 "see `escortctl status`; this kernel may lack BTF or BPF tracing");
 }
 
-Status Programs::load(const ProgramOptions& options, Hooks hooks) {
+Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     LibbpfLog log; // what libbpf says while this lives, for the error's text
     object_.reset(escort_bpf__open());
     if (!object_) return fail_errno("kernel programs", "open", errno);

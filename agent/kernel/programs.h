@@ -14,8 +14,8 @@ struct escort_bpf;
 
 namespace escort {
 
-enum class Hooks { none, fentry, tracepoints };
-[[nodiscard]] const char* to_string(Hooks hooks);
+enum class HookSet { none, fentry, tracepoints };
+[[nodiscard]] const char* to_string(HookSet hooks);
 
 struct ProgramOptions {
     std::string pins;               // folder on a bpffs; created when missing
@@ -39,7 +39,7 @@ class Programs {
     Programs& operator=(Programs&&) noexcept;
     ~Programs();
 
-    [[nodiscard]] Hooks hooks() const { return hooks_; }
+    [[nodiscard]] HookSet hooks() const { return hooks_; }
     [[nodiscard]] bool adopted() const { return adopted_; }
     // Why a better set of hooks was not taken; empty when it was.
     [[nodiscard]] const std::string& note() const { return note_; }
@@ -57,13 +57,13 @@ class Programs {
         void operator()(escort_bpf* object) const;
     };
     Programs() = default;
-    Status load(const ProgramOptions& options, Hooks hooks);
+    Status load(const ProgramOptions& options, HookSet hooks);
     Status attach(const ProgramOptions& options);
     Status learn(const ProgramOptions& options);
 
     std::unique_ptr<escort_bpf, Close> object_;
     std::string pins_;
-    Hooks hooks_ = Hooks::none;
+    HookSet hooks_ = HookSet::none;
     bool adopted_ = false;
     std::string note_;
 };

@@ -59,7 +59,8 @@ const char* counter_name(escort_counter counter) {
 }
 
 bool KernelRule::operator==(const KernelRule& other) const {
-    return std::memcmp(&key, &other.key, sizeof key) == 0 && std::memcmp(&value, &other.value, sizeof value) == 0;
+    return std::memcmp(&key, &other.key, sizeof key) == 0 &&
+           std::memcmp(&value, &other.value, sizeof value) == 0;
 }
 
 KernelState::KernelState(const Programs& programs)
@@ -141,7 +142,9 @@ void KernelState::clear_known() const {
         bpf_map_delete_elem(known_, &uid);
 }
 
-void KernelState::clear_known(std::uint32_t uid) const { bpf_map_delete_elem(known_, &uid); }
+void KernelState::clear_known(std::uint32_t uid) const {
+    bpf_map_delete_elem(known_, &uid);
+}
 
 Result<std::vector<escort_task>> KernelState::iterate(escort_iter_mode mode, std::uint64_t id) const {
     const std::uint32_t zero = 0;

@@ -36,8 +36,8 @@ struct Agent {
     std::unique_ptr<KernelState> kernel;
     std::unique_ptr<Sessions> sessions;
 
-    std::string tier = "none"; // "kill" once the canary has died
-    std::int64_t started = 0;  // seconds since the epoch
+    std::string tier = "none";          // "kill" once the canary has died
+    std::int64_t started = 0;           // seconds since the epoch
     std::function<void()> reload_trust; // reads trust.d and the issuers again
 };
 

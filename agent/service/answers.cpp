@@ -8,9 +8,13 @@ namespace {
 
 using nlohmann::json;
 
-json or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+json or_null(const std::string& text) {
+    return text.empty() ? json(nullptr) : json(text);
+}
 
-json or_null(const std::optional<std::uint32_t>& number) { return number ? json(*number) : json(nullptr); }
+json or_null(const std::optional<std::uint32_t>& number) {
+    return number ? json(*number) : json(nullptr);
+}
 
 // Seconds since the epoch at which CLOCK_BOOTTIME reaches `deadline`; null when that is never.
 json epoch_of(std::uint64_t deadline, const Moment& now) {
@@ -38,15 +42,18 @@ json counters_json(const Agent& agent) {
     json counters = json::object();
     if (!agent.kernel) return counters;
     const auto values = agent.kernel->counters();
-    for (std::size_t i = 0; i < values.size(); i++) counters[counter_name(static_cast<escort_counter>(i))] = values[i];
+    for (std::size_t i = 0; i < values.size(); i++)
+        counters[counter_name(static_cast<escort_counter>(i))] = values[i];
     return counters;
 }
 
 json warnings_json(const Agent& agent) {
     json warnings = json::array();
     if (!agent.settings.issuers)
-        warnings.push_back("no `issuers:` in the settings: any key of trust.d may sign for any issuer (evaluation only)");
-    if (agent.rulebook->policies().policies.empty()) warnings.push_back("no policy is in force: nobody is governed");
+        warnings.push_back(
+            "no `issuers:` in the settings: any key of trust.d may sign for any issuer (evaluation only)");
+    if (agent.rulebook->policies().policies.empty())
+        warnings.push_back("no policy is in force: nobody is governed");
     if (agent.rulebook->observing()) warnings.push_back("mode_override: observe: this host only logs");
     return warnings;
 }
@@ -96,7 +103,8 @@ json status_json(const Agent& agent) {
 
 json verdict_json(const Verdict& verdict) {
     json reasons = json::array();
-    for (const auto reason : verdict.reasons) reasons.push_back(to_string(reason));
+    for (const auto reason : verdict.reasons)
+        reasons.push_back(to_string(reason));
     json rules = json::array();
     for (const auto& rule : verdict.rules)
         rules.push_back({{"rule", rule.rule},
@@ -105,8 +113,10 @@ json verdict_json(const Verdict& verdict) {
                                                                  : "skip"},
                          {"detail", rule.detail},
                          {"from", or_null(rule.from)}});
-    const bool approved = verdict.outcome == Outcome::approved;
-    return {{"verdict", approved ? "approved" : verdict.observe || verdict.log_only ? "observed" : "denied"},
+    const bool approved = verdict.ruling == Ruling::approved;
+    return {{"verdict", approved                              ? "approved"
+                        : verdict.observe || verdict.log_only ? "observed"
+                                                              : "denied"},
             {"reason", to_string(verdict.reason)},
             {"reasons", std::move(reasons)},
             {"approval", verdict.approval ? json(verdict.approval->jti) : json(nullptr)},
@@ -116,28 +126,28 @@ json verdict_json(const Verdict& verdict) {
 json session_json(const Agent& agent, const Session& session, bool whole) {
     json verdict = verdict_json(session.verdict);
     const bool ended = session.stage == Stage::ended;
-    const json processes =
-        ended ? json(0) : json(agent.sessions->processes(session.id));
-    json result{{"id", session_name(session.id)},
-                {"account", session.account},
-                {"uid", session.uid},
-                {"entry", to_string(session.entry)},
-                {"source", nullptr},
-                {"tty", or_null(session.tty)},
-                {"verdict", verdict["verdict"]},
-                {"reason", verdict["reason"]},
-                {"reasons", verdict["reasons"]},
-                {"action", session.action},
-                {"approval", verdict["approval"]},
-                {"engineer", or_null(session.verdict.engineer)},
-                {"ticket", or_null(session.verdict.ticket)},
-                {"started", session.started},
-                {"ends", ended ? json(session.ended) : epoch_of(session.verdict.deadline_boot_ns, agent.time->now())},
-                {"processes", processes},
-                {"frozen", false},
-                {"audit_session", or_null(session.audit_session)},
-                {"logind_session", nullptr},
-                {"state", to_string(session.stage)}};
+    const json processes = ended ? json(0) : json(agent.sessions->processes(session.id));
+    json result{
+        {"id", session_name(session.id)},
+        {"account", session.account},
+        {"uid", session.uid},
+        {"entry", to_string(session.entry)},
+        {"source", nullptr},
+        {"tty", or_null(session.tty)},
+        {"verdict", verdict["verdict"]},
+        {"reason", verdict["reason"]},
+        {"reasons", verdict["reasons"]},
+        {"action", session.action},
+        {"approval", verdict["approval"]},
+        {"engineer", or_null(session.verdict.engineer)},
+        {"ticket", or_null(session.verdict.ticket)},
+        {"started", session.started},
+        {"ends", ended ? json(session.ended) : epoch_of(session.verdict.deadline_boot_ns, agent.time->now())},
+        {"processes", processes},
+        {"frozen", false},
+        {"audit_session", or_null(session.audit_session)},
+        {"logind_session", nullptr},
+        {"state", to_string(session.stage)}};
     if (!whole) return result;
     result["policy"] = or_null(session.policy);
     result["pid"] = session.pid;

@@ -1,4 +1,5 @@
-// `document_result`: an answer that waits for a document to be judged, and for the sessions it ended to be dead.
+// `document_result`: an answer that waits for a document to be judged, and for the sessions it ended to be
+// dead.
 #include "service/requests.h"
 
 #include <algorithm>
@@ -30,9 +31,12 @@ struct Collected {
 
 const char* to_string(Disposition disposition) {
     switch (disposition) {
-    case Disposition::accepted: return "accepted";
-    case Disposition::ignored: return "ignored";
-    case Disposition::refused: break;
+    case Disposition::accepted:
+        return "accepted";
+    case Disposition::ignored:
+        return "ignored";
+    case Disposition::refused:
+        break;
     }
     return "refused";
 }
@@ -63,7 +67,8 @@ void DocumentWaiters::wait(const std::string& sha256, control::Reply reply) {
     waiting.replies.push_back(std::move(reply));
     if (waiting.timer) return;
     sd_event_source* timer = nullptr;
-    if (sd_event_add_time_relative(loop_, &timer, CLOCK_MONOTONIC, kPatience_us, 100'000, on_timeout, &waiting) >= 0)
+    if (sd_event_add_time_relative(loop_, &timer, CLOCK_MONOTONIC, kPatience_us, 100'000, on_timeout,
+                                   &waiting) >= 0)
         waiting.timer.reset(timer);
 }
 
@@ -80,7 +85,8 @@ int DocumentWaiters::on_timeout(sd_event_source*, std::uint64_t, void* data) {
 void DocumentWaiters::judged(const Outcome& outcome) {
     const auto waiting = waiting_.extract(outcome.document.sha256);
     if (waiting.empty()) return;
-    for (const auto& reply : waiting.mapped().replies) answer(outcome, reply);
+    for (const auto& reply : waiting.mapped().replies)
+        answer(outcome, reply);
 }
 
 } // namespace escort

@@ -38,8 +38,8 @@ Documents::Documents(Store& store, Timekeeper& time, Journal& journal, Health& h
 Status Documents::watch(sd_event* loop) {
     sd_event_source* source = nullptr;
     // A rename into the folder is how documents arrive; a file written in place is judged once it is closed.
-    const int error = sd_event_add_inotify(loop, &source, spool_.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR,
-                                           on_inotify, this);
+    const int error = sd_event_add_inotify(loop, &source, spool_.c_str(),
+                                           IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR, on_inotify, this);
     if (error < 0) return fail_errno(spool_, "watch", -error);
     inotify_.reset(source);
     return {};
@@ -47,7 +47,8 @@ Status Documents::watch(sd_event* loop) {
 
 int Documents::on_inotify(sd_event_source*, const inotify_event* event, void* self) {
     auto& documents = *static_cast<Documents*>(self);
-    if ((event->mask & IN_Q_OVERFLOW) != 0) documents.scan();
+    if ((event->mask & IN_Q_OVERFLOW) != 0)
+        documents.scan();
     else if (event->len > 0 && std::string_view(event->name).ends_with(".jws"))
         documents.take(documents.spool_ + "/" + event->name);
     return 0;
@@ -60,7 +61,8 @@ void Documents::scan() {
         return;
     }
     health_.recover("spool");
-    for (const auto& path : *waiting) take(path);
+    for (const auto& path : *waiting)
+        take(path);
 }
 
 void Documents::take(const std::string& path) {
@@ -102,8 +104,10 @@ void Documents::tell_change(const LedgerChange& change, const DocumentFacts& doc
         record.seq = document.seq;
         journal_.write(approval_revoked(record));
     };
-    for (const auto& id : change.revoked) tell_one(id, false);
-    for (const auto& id : change.removed) tell_one(id, true);
+    for (const auto& id : change.revoked)
+        tell_one(id, false);
+    for (const auto& id : change.removed)
+        tell_one(id, true);
 }
 
 void Documents::reverify(TrustSet trust, IssuerRules rules) {
@@ -113,9 +117,12 @@ void Documents::reverify(TrustSet trust, IssuerRules rules) {
     for (const auto& key : store_.trust().keys)
         if (trust.find(key.thumbprint) == nullptr) removed.push_back(key.thumbprint);
     std::string problems;
-    for (const auto& problem : trust.problems) problems += (problems.empty() ? "" : "; ") + problem.text();
-    if (problems.empty()) health_.recover("trust");
-    else health_.degrade("trust", problems, "each file of trust.d holds one PEM SubjectPublicKeyInfo");
+    for (const auto& problem : trust.problems)
+        problems += (problems.empty() ? "" : "; ") + problem.text();
+    if (problems.empty())
+        health_.recover("trust");
+    else
+        health_.degrade("trust", problems, "each file of trust.d holds one PEM SubjectPublicKeyInfo");
     if (!added.empty() || !removed.empty()) journal_.write(trust_changed(added, removed));
 
     const auto report = store_.reverify(std::move(trust), std::move(rules), time_.now());

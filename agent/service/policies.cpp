@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t kAccountsLimit = std::size_t{32} << 20;
 
-std::string accounts_file(const PolicyPaths& paths) { return paths.state + "/accounts.json"; }
+std::string accounts_file(const PolicyPaths& paths) {
+    return paths.state + "/accounts.json";
+}
 
 // What was last known of the accounts: where the directory can't be reached at the start, its principals are
 // still principals.
@@ -33,8 +35,13 @@ bool look_up_failed(const AccountsAnswer& answer) {
 } // namespace
 
 Policies::Policies(PolicyPaths paths, Rulebook& rulebook, NssClient& nss, Journal& journal, Health& health)
-    : paths_(std::move(paths)), rulebook_(rulebook), nss_(nss), journal_(journal), health_(health),
-      keeper_(paths_.state), accounts_(last_known(paths_)) {}
+    : paths_(std::move(paths)),
+      rulebook_(rulebook),
+      nss_(nss),
+      journal_(journal),
+      health_(health),
+      keeper_(paths_.state),
+      accounts_(last_known(paths_)) {}
 
 void Policies::reload(Done done) {
     LoadedPolicies loaded = keeper_.reload(paths_.folder);
@@ -63,20 +70,26 @@ void Policies::take_accounts(const Result<AccountsAnswer>& answer) {
     } else {
         // Nobody answered: every name of the question has failed, so that the last known is kept.
         const auto question = question_of(pending_ ? pending_->loaded.set : rulebook_.policies());
-        for (const auto& user : question.users) fresh.users[user] = {};
-        for (const auto& group : question.groups) fresh.groups[group] = LookUp::failed;
+        for (const auto& user : question.users)
+            fresh.users[user] = {};
+        for (const auto& group : question.groups)
+            fresh.groups[group] = LookUp::failed;
     }
     if (!answer || look_up_failed(fresh))
         health_.degrade("accounts",
                         answer ? "an account or a group could not be looked up; what was known of it stays"
                                : answer.error().text(),
                         "check the host's name service (getent passwd, getent group)");
-    else health_.recover("accounts");
+    else
+        health_.recover("accounts");
     accounts_ = merge(accounts_, std::move(fresh));
     const auto kept = write_file_atomically(accounts_file(paths_), encode_accounts(accounts_), 0600);
-    if (!kept) health_.degrade("state", kept.error().text(), "check space and permissions of the state folder");
-    if (pending_) put_in_force();
-    else if (rulebook_.set_accounts(accounts_) && on_change) on_change();
+    if (!kept)
+        health_.degrade("state", kept.error().text(), "check space and permissions of the state folder");
+    if (pending_)
+        put_in_force();
+    else if (rulebook_.set_accounts(accounts_) && on_change)
+        on_change();
     asked_.clear();
 }
 
@@ -91,16 +104,19 @@ void Policies::put_in_force() {
     pending_.reset();
     PolicyReload result;
     result.accepted = pending.loaded.origin == PolicyOrigin::fresh;
-    for (const auto& diagnostic : pending.loaded.diagnostics) result.diagnostics.push_back(diagnostic.text());
+    for (const auto& diagnostic : pending.loaded.diagnostics)
+        result.diagnostics.push_back(diagnostic.text());
     error_.clear();
     if (!result.accepted && !result.diagnostics.empty()) error_ = result.diagnostics.front();
     kept_ = pending.loaded.origin == PolicyOrigin::kept;
     if (result.accepted) loaded_ = wall_seconds();
     rulebook_.set_policies(pending.loaded.set, accounts_);
-    for (const auto& warning : rulebook_.principals().warnings) result.diagnostics.push_back(warning.text());
+    for (const auto& warning : rulebook_.principals().warnings)
+        result.diagnostics.push_back(warning.text());
     tell(pending.loaded, result);
     if (on_change) on_change();
-    for (const auto& done : pending.done) done(result);
+    for (const auto& done : pending.done)
+        done(result);
 }
 
 void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
@@ -110,16 +126,19 @@ void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
     record.principals = rulebook_.principals().by_uid.size();
     record.last_good_kept = kept_;
     for (const auto& diagnostic : loaded.diagnostics)
-        (diagnostic.severity == Severity::error ? record.errors : record.warnings).push_back(diagnostic.text());
-    for (const auto& warning : rulebook_.principals().warnings) record.warnings.push_back(warning.text());
+        (diagnostic.severity == Severity::error ? record.errors : record.warnings)
+            .push_back(diagnostic.text());
+    for (const auto& warning : rulebook_.principals().warnings)
+        record.warnings.push_back(warning.text());
     if (result.accepted) {
         health_.recover("policy");
         journal_.write(policy_loaded(record));
         return;
     }
     journal_.write(policy_refused(record));
-    health_.degrade("policy", error_, kept_ ? "the last good set stays in force; correct the file and reload"
-                                            : "no policy is in force; correct the file and reload");
+    health_.degrade("policy", error_,
+                    kept_ ? "the last good set stays in force; correct the file and reload"
+                          : "no policy is in force; correct the file and reload");
 }
 
 bool Policies::account_files_changed() {
@@ -141,7 +160,8 @@ void Policies::look_up(std::uint32_t uid) {
     nss_.by_uid(uid, [this, uid](const Result<std::optional<Account>>& answer) {
         asked_.erase(uid);
         if (!answer) {
-            health_.degrade("accounts", answer.error().text(), "check the host's name service (getent passwd UID)");
+            health_.degrade("accounts", answer.error().text(),
+                            "check the host's name service (getent passwd UID)");
             if (on_looked_up) on_looked_up(uid, Found::unknown);
             return;
         }

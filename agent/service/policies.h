@@ -33,8 +33,8 @@ class Policies {
     // All must outlive this.
     Policies(PolicyPaths paths, Rulebook& rulebook, NssClient& nss, Journal& journal, Health& health);
 
-    // Loads the folder (or keeps the last good set) and looks its accounts up. `done` is called once the set is
-    // in force, or refused. The rulebook changes only then.
+    // Loads the folder (or keeps the last good set) and looks its accounts up. `done` is called once the set
+    // is in force, or refused. The rulebook changes only then.
     void reload(Done done);
     // Looks the accounts of the set in force up again.
     void refresh();

@@ -31,9 +31,11 @@ void no_kernel(const Reply& reply) {
 void sessions(const Agent& agent, const json& params, const Reply& reply) {
     if (!agent.sessions) return no_kernel(reply);
     json list = json::array();
-    for (const auto& [id, session] : agent.sessions->table().live()) list.push_back(session_json(agent, session, false));
+    for (const auto& [id, session] : agent.sessions->table().live())
+        list.push_back(session_json(agent, session, false));
     if (params.value("all", false))
-        for (const auto& session : agent.sessions->table().ended()) list.push_back(session_json(agent, session, false));
+        for (const auto& session : agent.sessions->table().ended())
+            list.push_back(session_json(agent, session, false));
     reply.ok(list);
 }
 
@@ -50,24 +52,30 @@ Session* find_session(const Agent& agent, const json& params, const Reply& reply
     }
     Session* session = agent.sessions->table().find(*id);
     if (session == nullptr)
-        reply.fail(Exit::not_so, {"session " + *name, "is not known", "`escortctl sessions --all` lists them"});
+        reply.fail(Exit::not_so,
+                   {"session " + *name, "is not known", "`escortctl sessions --all` lists them"});
     return session;
 }
 
 void session(const Agent& agent, const json& params, const Reply& reply) {
-    if (const Session* found = find_session(agent, params, reply)) reply.ok(session_json(agent, *found, true));
+    if (const Session* found = find_session(agent, params, reply))
+        reply.ok(session_json(agent, *found, true));
 }
 
 void kill(Agent& agent, const json& params, const Peer& peer, const Reply& reply) {
     const Session* found = find_session(agent, params, reply);
     if (found == nullptr) return;
     const auto reason = text_of(params, "reason");
-    if (!reason || reason->empty()) return reply.fail(Exit::usage, {"kill", "a reason must be given", "--reason TEXT"});
+    if (!reason || reason->empty())
+        return reply.fail(Exit::usage, {"kill", "a reason must be given", "--reason TEXT"});
     const std::uint64_t id = found->id;
     agent.journal->write(operator_act(peer.text(), "kill", session_name(id), *reason));
-    const bool begun = agent.sessions->kill(id, {peer.text(), *reason}, [reply](const Session& one, const Ended& ended) {
-        reply.ok({{"id", session_name(one.id)}, {"processes", one.killed}, {"elapsed_us", ended.elapsed_ns / 1000}});
-    });
+    const bool begun =
+        agent.sessions->kill(id, {peer.text(), *reason}, [reply](const Session& one, const Ended& ended) {
+            reply.ok({{"id", session_name(one.id)},
+                      {"processes", one.killed},
+                      {"elapsed_us", ended.elapsed_ns / 1000}});
+        });
     if (!begun) reply.fail(Exit::not_so, {"session " + session_name(id), "has ended already"});
 }
 
@@ -79,15 +87,18 @@ void explain(const Agent& agent, const json& params, const Reply& reply) {
     if (!account) return reply.fail(Exit::usage, {"explain", "an account must be given"});
     const auto uid = agent.rulebook->uid_of(*account);
     if (!uid)
-        return reply.fail(Exit::not_so, {*account, "is no principal of a policy in force: nobody stands in its way",
-                                         "`escortctl policy show` lists the principals"});
+        return reply.fail(Exit::not_so,
+                          {*account, "is no principal of a policy in force: nobody stands in its way",
+                           "`escortctl policy show` lists the principals"});
     const auto entry = entry_from(text_of(params, "entry").value_or("sshd"));
-    if (!entry) return reply.fail(Exit::usage, {"entry", "is no way in", "sshd, login, su, sudo, cron, at, systemd"});
+    if (!entry)
+        return reply.fail(Exit::usage, {"entry", "is no way in", "sshd, login, su, sudo, cron, at, systemd"});
     Moment now = agent.time->now();
     if (const auto at = params.find("at"); at != params.end() && at->is_number_integer()) {
         // Deadlines live on CLOCK_BOOTTIME: a moment to come has both readings moved on.
         const auto then = at->get<std::int64_t>();
-        if (then < now.trusted) return reply.fail(Exit::usage, {"at", "is in the past", "only what is to come is told"});
+        if (then < now.trusted)
+            return reply.fail(Exit::usage, {"at", "is in the past", "only what is to come is told"});
         now.boot_ns = std::max(now.boot_ns, now.boot_at(then));
         now.trusted = then;
     }
@@ -115,7 +126,8 @@ void reload(Agent& agent, const Peer& peer, const Reply& reply) {
 
 std::vector<control::Request> requests(Agent& agent, DocumentWaiters& waiters) {
     return {
-        {"status", Permission::read, [&](const json&, const Peer&, Reply reply) { reply.ok(status_json(agent)); }},
+        {"status", Permission::read,
+         [&](const json&, const Peer&, Reply reply) { reply.ok(status_json(agent)); }},
         {"sessions", Permission::read,
          [&](const json& params, const Peer&, Reply reply) { sessions(agent, params, reply); }},
         {"session", Permission::read,

@@ -16,7 +16,8 @@ bool Rulebook::set_accounts(AccountsAnswer accounts) {
     accounts_ = std::move(accounts);
     auto fresh = resolve_principals(set_, accounts_);
     for (const auto& account : singles_)
-        if (const auto policy = governs(set_, account)) fresh.by_uid.try_emplace(account.uid, account.name, *policy);
+        if (const auto policy = governs(set_, account))
+            fresh.by_uid.try_emplace(account.uid, account.name, *policy);
     const auto same = [](const auto& left, const auto& right) {
         return left.first == right.first && left.second.account == right.second.account &&
                left.second.policy == right.second.policy;
@@ -50,8 +51,8 @@ std::optional<std::uint32_t> Rulebook::uid_of(const std::string& account) const 
 
 Verdict Rulebook::judge(const Governed& governed, const SessionFacts& facts, const Moment& now) const {
     return escort::judge(*governed.policy, facts,
-                         {ledger_.candidates(facts.account, now), ledger_.tombstones(facts.account, now)}, observe_,
-                         now);
+                         {ledger_.candidates(facts.account, now), ledger_.tombstones(facts.account, now)},
+                         observe_, now);
 }
 
 std::vector<ExemptRule> Rulebook::exemptions() const {
@@ -60,16 +61,19 @@ std::vector<ExemptRule> Rulebook::exemptions() const {
         for (const auto& exempt : policy.exempt) {
             ExemptRule rule{exempt.unit, {}};
             for (const auto& [uid, principal] : principals_.by_uid) {
-                const bool named = std::any_of(exempt.accounts.begin(), exempt.accounts.end(), [&](const auto& name) {
-                    return is_glob(name) ? glob_matches(name, principal.account) : name == principal.account;
-                });
+                const bool named =
+                    std::any_of(exempt.accounts.begin(), exempt.accounts.end(), [&](const auto& name) {
+                        return is_glob(name) ? glob_matches(name, principal.account)
+                                             : name == principal.account;
+                    });
                 if (named) rule.uids.push_back(uid);
             }
             // Named accounts of which none exists exempt nobody; no accounts at all exempt everybody.
             if (exempt.accounts.empty() || !rule.uids.empty()) rules.push_back(std::move(rule));
         }
     }
-    for (const auto* unit : {"rpc-gssd.service", "sssd.service", "gssproxy.service"}) rules.push_back({unit, {}});
+    for (const auto* unit : {"rpc-gssd.service", "sssd.service", "gssproxy.service"})
+        rules.push_back({unit, {}});
     return rules;
 }
 
@@ -77,8 +81,9 @@ std::vector<KernelRule> Rulebook::kernel_rules(const Moment& now) const {
     std::vector<PrincipalRule> principals;
     principals.reserve(principals_.by_uid.size());
     for (const auto& [uid, principal] : principals_.by_uid)
-        principals.push_back({uid, &set_.policies.at(principal.policy),
-                              principal.account.empty() ? 0 : window_until(ledger_.candidates(principal.account, now))});
+        principals.push_back(
+            {uid, &set_.policies.at(principal.policy),
+             principal.account.empty() ? 0 : window_until(ledger_.candidates(principal.account, now))});
     return compile_rules(principals, exemptions(), observe_);
 }
 

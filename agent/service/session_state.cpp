@@ -23,12 +23,14 @@ Result<SessionState> load_session_state(const std::string& path, std::uint32_t b
     try {
         const auto json = nlohmann::json::parse(*text);
         if (json.at("format") != kFormat)
-            return fail(path, "is of format " + json.at("format").dump() + ", which this version doesn't know",
+            return fail(path,
+                        "is of format " + json.at("format").dump() + ", which this version doesn't know",
                         "install the version that wrote it, or remove the file");
         if (json.at("boot").get<std::uint32_t>() != boot) return state;
         state.next = json.at("next").get<std::uint64_t>();
         for (const auto& [name, id] : json.at("approvals").items())
-            state.approvals.emplace(name, ApprovalId{id.at("iss").get<std::string>(), id.at("jti").get<std::string>()});
+            state.approvals.emplace(
+                name, ApprovalId{id.at("iss").get<std::string>(), id.at("jti").get<std::string>()});
     } catch (const nlohmann::json::exception& problem) {
         return fail(path, problem.what(), "remove the file: live sessions are then judged afresh");
     }
@@ -37,7 +39,8 @@ Result<SessionState> load_session_state(const std::string& path, std::uint32_t b
 
 Status save_session_state(const std::string& path, const SessionState& state) {
     nlohmann::json approvals = nlohmann::json::object();
-    for (const auto& [name, id] : state.approvals) approvals[name] = {{"iss", id.issuer}, {"jti", id.jti}};
+    for (const auto& [name, id] : state.approvals)
+        approvals[name] = {{"iss", id.issuer}, {"jti", id.jti}};
     const nlohmann::json json{
         {"format", kFormat}, {"boot", state.boot}, {"next", state.next}, {"approvals", std::move(approvals)}};
     return write_file_atomically(path, json.dump() + "\n", 0600);

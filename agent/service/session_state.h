@@ -12,8 +12,8 @@
 namespace escort {
 
 struct SessionState {
-    std::uint32_t boot = 0;         // first 32 bits of the boot id
-    std::uint64_t next = 1;         // of the next session, at least
+    std::uint32_t boot = 0;                      // first 32 bits of the boot id
+    std::uint64_t next = 1;                      // of the next session, at least
     std::map<std::string, ApprovalId> approvals; // by session name
 };
 

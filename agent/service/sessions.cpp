@@ -23,12 +23,18 @@ Reason reason_at_birth(std::uint32_t reason) {
     return reason == ESCORT_REASON_ENTRY ? Reason::entry_denied : Reason::no_approval;
 }
 
-bool refused(const escort_event& event) { return (event.flags & ESCORT_EVENT_REFUSED) != 0; }
+bool refused(const escort_event& event) {
+    return (event.flags & ESCORT_EVENT_REFUSED) != 0;
+}
 
 } // namespace
 
-Sessions::Sessions(KernelState& kernel, Journal& journal, const Rulebook& rulebook, Timekeeper& time, sd_event* loop)
-    : kernel_(kernel), journal_(journal), rulebook_(rulebook), time_(time),
+Sessions::Sessions(KernelState& kernel, Journal& journal, const Rulebook& rulebook, Timekeeper& time,
+                   sd_event* loop)
+    : kernel_(kernel),
+      journal_(journal),
+      rulebook_(rulebook),
+      time_(time),
       ender_(kernel, loop, [this](const Ended& ended) { finish(ended); }) {}
 
 void Sessions::on_event(const escort_event& event) {
@@ -37,11 +43,20 @@ void Sessions::on_event(const escort_event& event) {
         return;
     }
     switch (event.type) {
-    case ESCORT_EVENT_OPENED: opened(event); break;
-    case ESCORT_EVENT_ENTERED: entered(event); break;
-    case ESCORT_EVENT_LAST: ender_.last_task_gone(event.id, event.time_ns); break;
-    case ESCORT_EVENT_EXEMPT: exempted(event); break;
-    default: break; // UNKNOWN is for who looks accounts up
+    case ESCORT_EVENT_OPENED:
+        opened(event);
+        break;
+    case ESCORT_EVENT_ENTERED:
+        entered(event);
+        break;
+    case ESCORT_EVENT_LAST:
+        ender_.last_task_gone(event.id, event.time_ns);
+        break;
+    case ESCORT_EVENT_EXEMPT:
+        exempted(event);
+        break;
+    default:
+        break; // UNKNOWN is for who looks accounts up
     }
 }
 
@@ -80,8 +95,8 @@ void Sessions::opened(const escort_event& event) {
     session.refused_at_birth = true;
     session.verdict =
         rulebook_.judge(*governed, {session.account, session.entry, session.opened_boot_ns, {}}, time_.now());
-    if (session.verdict.outcome == Outcome::approved) {
-        session.verdict.outcome = Outcome::denied;
+    if (session.verdict.ruling == Ruling::approved) {
+        session.verdict.ruling = Ruling::denied;
         session.verdict.reason = reason_at_birth(event.reason);
         session.verdict.reasons = {session.verdict.reason};
     }
@@ -110,23 +125,24 @@ void Sessions::judge(Session& session) {
 }
 
 void Sessions::apply(Session& session, Verdict verdict) {
-    const bool changed = !session.reported || verdict.outcome != session.verdict.outcome ||
-                         verdict.observe != session.verdict.observe || verdict.approval != session.verdict.approval;
+    const bool changed = !session.reported || verdict.ruling != session.verdict.ruling ||
+                         verdict.observe != session.verdict.observe ||
+                         verdict.approval != session.verdict.approval;
     session.verdict = std::move(verdict);
     if (session.verdict.ends()) {
         end(session, "kill");
         return;
     }
-    session.action = session.verdict.outcome == Outcome::approved ? "none"
-                     : session.verdict.log_only                   ? "log"
-                                                                  : "none";
+    session.action = session.verdict.ruling == Ruling::approved ? "none"
+                     : session.verdict.log_only                 ? "log"
+                                                                : "none";
     tell_kernel(session);
     if (changed) write_verdict(session, 0);
     if (changed && on_change) on_change();
 }
 
 void Sessions::tell_kernel(Session& session) {
-    const bool spared = session.verdict.outcome == Outcome::denied || session.verdict.observe;
+    const bool spared = session.verdict.ruling == Ruling::denied || session.verdict.observe;
     for (const auto& account : session.verdict.also) {
         const auto uid = rulebook_.uid_of(account);
         if (!uid || std::find(session.also.begin(), session.also.end(), *uid) != session.also.end()) continue;
@@ -141,7 +157,7 @@ void Sessions::release(Session& session) {
     (void)kernel_.set_verdict(session.id, {kNever, ESCORT_VERDICT_JUDGED | ESCORT_VERDICT_RELEASED, 0});
     session.verdict = {};
     session.verdict.reason = Reason::approved;
-    session.verdict.outcome = Outcome::approved;
+    session.verdict.ruling = Ruling::approved;
     session.policy.clear();
     session.action = "none";
 }
@@ -170,16 +186,19 @@ void Sessions::entered(const escort_event& event) {
     const bool way_in = governed->policy->entries.value.contains(entry_of(event.entry));
     if (named && way_in && !refused(event)) return;
     Verdict verdict = session->verdict;
-    verdict.outcome = Outcome::denied;
+    verdict.ruling = Ruling::denied;
     verdict.reason = named ? Reason::entry_denied : Reason::no_approval;
     verdict.reasons = {verdict.reason};
-    verdict.observe = verdict.observe || rulebook_.observing() || governed->policy->mode.value == Mode::observe;
+    verdict.observe =
+        verdict.observe || rulebook_.observing() || governed->policy->mode.value == Mode::observe;
     verdict.rules.push_back({"approval.also", named ? Check::pass : Check::fail,
                              "became " + governed->account + " by " + to_string(entry_of(event.entry)),
                              governed->policy->place.text()});
     session->verdict = std::move(verdict);
-    if (session->verdict.ends()) end(*session, "kill");
-    else write_verdict(*session, 0);
+    if (session->verdict.ends())
+        end(*session, "kill");
+    else
+        write_verdict(*session, 0);
 }
 
 void Sessions::exempted(const escort_event& event) {
@@ -212,9 +231,11 @@ void Sessions::finish(const Ended& ended) {
 
     const auto [first, last] = waiting_.equal_range(ended.id);
     std::vector<Done> callers;
-    for (auto it = first; it != last; ++it) callers.push_back(std::move(it->second));
+    for (auto it = first; it != last; ++it)
+        callers.push_back(std::move(it->second));
     waiting_.erase(first, last);
-    for (const auto& done : callers) done(*table_.find(ended.id), ended);
+    for (const auto& done : callers)
+        done(*table_.find(ended.id), ended);
     if (on_change) on_change();
 }
 
@@ -223,7 +244,7 @@ bool Sessions::kill(std::uint64_t id, EndedByHand by, Done done) {
     if (session == nullptr || session->stage == Stage::ended) return false;
     waiting_.emplace(id, std::move(done));
     if (session->stage == Stage::ending) return true;
-    session->verdict.outcome = Outcome::denied;
+    session->verdict.ruling = Ruling::denied;
     session->verdict.reason = Reason::operator_act;
     session->verdict.reasons = {Reason::operator_act};
     session->verdict.observe = false; // a person's act, whatever the policy's mode
@@ -237,13 +258,15 @@ void Sessions::rejudge() {
     for (const auto& [id, session] : table_.live())
         if (session.stage == Stage::live) ids.push_back(id);
     for (const auto id : ids)
-        if (Session* session = table_.find(id); session != nullptr && session->stage == Stage::live) judge(*session);
+        if (Session* session = table_.find(id); session != nullptr && session->stage == Stage::live)
+            judge(*session);
 }
 
 std::uint64_t Sessions::next_deadline() const {
     std::uint64_t next = kNever;
     for (const auto& [id, session] : table_.live())
-        if (session.stage == Stage::live && session.verdict.outcome == Outcome::approved && !session.policy.empty())
+        if (session.stage == Stage::live && session.verdict.ruling == Ruling::approved &&
+            !session.policy.empty())
             next = std::min(next, session.verdict.deadline_boot_ns);
     return next;
 }
@@ -255,7 +278,9 @@ std::set<std::uint64_t> Sessions::ending() const {
     return ids;
 }
 
-std::size_t Sessions::processes(std::uint64_t id) const { return count_processes(kernel_, id).value_or(0); }
+std::size_t Sessions::processes(std::uint64_t id) const {
+    return count_processes(kernel_, id).value_or(0);
+}
 
 std::map<std::string, ApprovalId> Sessions::approvals() const {
     std::map<std::string, ApprovalId> all;

@@ -29,7 +29,8 @@ class Sessions {
     using Done = std::function<void(const Session&, const Ended&)>;
 
     // All must outlive this.
-    Sessions(KernelState& kernel, Journal& journal, const Rulebook& rulebook, Timekeeper& time, sd_event* loop);
+    Sessions(KernelState& kernel, Journal& journal, const Rulebook& rulebook, Timekeeper& time,
+             sd_event* loop);
 
     // A record of the lifecycle ring.
     void on_event(const escort_event& event);
@@ -85,7 +86,7 @@ class Sessions {
     std::map<std::uint64_t, EndedByHand> by_hand_;
     std::map<std::string, ApprovalId> restored_;
     std::set<std::pair<std::string, std::uint32_t>> exempt_told_; // unit, uid: told once
-    std::set<std::uint32_t> attributed_told_;                      // pids
+    std::set<std::uint32_t> attributed_told_;                     // pids
 };
 
 } // namespace escort

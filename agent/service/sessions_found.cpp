@@ -10,13 +10,16 @@ namespace escort {
 
 namespace {
 
-bool gone(const escort_task& task) { return (task.flags & ESCORT_TASK_GONE) != 0; }
+bool gone(const escort_task& task) {
+    return (task.flags & ESCORT_TASK_GONE) != 0;
+}
 
 // The oldest task speaks for the session.
 const escort_task* eldest(const std::vector<escort_task>& tasks, std::uint64_t id) {
     const escort_task* first = nullptr;
     for (const auto& task : tasks)
-        if (task.id == id && !gone(task) && (first == nullptr || task.start_ns < first->start_ns)) first = &task;
+        if (task.id == id && !gone(task) && (first == nullptr || task.start_ns < first->start_ns))
+            first = &task;
     return first;
 }
 
@@ -40,7 +43,8 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
     session.started = now.trusted - static_cast<std::int64_t>((now.boot_ns - facts.opened_ns) / kNsPerSecond);
     session.pid = task->tgid;
     session.comm = task->comm;
-    session.audit_session = task->audit_session == UINT32_MAX ? std::nullopt : std::optional(task->audit_session);
+    session.audit_session =
+        task->audit_session == UINT32_MAX ? std::nullopt : std::optional(task->audit_session);
     session.login_uid = task->loginuid == UINT32_MAX ? std::nullopt : std::optional(task->loginuid);
     session.events = facts.events;
     // Judged by the daemon before: then its opening is in the journal already.
@@ -74,7 +78,8 @@ void Sessions::reconcile() {
     std::vector<std::uint64_t> lost;
     for (const auto& [id, session] : table_.live())
         if (!kernel_knows.contains(id)) lost.push_back(id);
-    for (const auto id : lost) finish({id, 0, 0}); // its last event was lost
+    for (const auto id : lost)
+        finish({id, 0, 0}); // its last event was lost
 }
 
 std::set<std::uint32_t> Sessions::adopt() {
@@ -92,13 +97,15 @@ std::set<std::uint32_t> Sessions::adopt() {
             record.entry = to_string(Entry::existing);
             record.action = "none";
             record.pid = static_cast<pid_t>(task.tgid);
-            record.note = std::string(task.comm) + " was there before the agent and carries the account's login uid, "
-                                                   "but runs as another account: reported, left alone";
+            record.note = std::string(task.comm) +
+                          " was there before the agent and carries the account's login uid, "
+                          "but runs as another account: reported, left alone";
             journal_.write(session_opened(record));
         }
     }
     for (const auto id : fresh)
-        if (const auto facts = kernel_.session(id); facts && !table_.live().contains(id)) found(id, *facts, *tasks);
+        if (const auto facts = kernel_.session(id); facts && !table_.live().contains(id))
+            found(id, *facts, *tasks);
     return unknown;
 }
 

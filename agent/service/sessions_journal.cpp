@@ -14,11 +14,12 @@ SessionRecord Sessions::record_of(const Session& session) const {
     record.entry = to_string(session.entry);
     record.tty = session.tty;
     record.audit_session = session.audit_session;
-    record.verdict = verdict.outcome == Outcome::approved      ? "approved"
+    record.verdict = verdict.ruling == Ruling::approved    ? "approved"
                      : verdict.observe || verdict.log_only ? "observed"
-                                                               : "denied";
+                                                           : "denied";
     record.reason = to_string(verdict.reason);
-    for (const auto reason : verdict.reasons) record.reasons.emplace_back(to_string(reason));
+    for (const auto reason : verdict.reasons)
+        record.reasons.emplace_back(to_string(reason));
     record.action = session.action;
     record.policy = session.policy;
     if (const auto governed = rulebook_.governed(session.uid))
@@ -46,7 +47,7 @@ SessionRecord Sessions::record_of(const Session& session) const {
             record.asserted_by = location->asserted_by;
         }
     }
-    if (verdict.outcome == Outcome::approved && verdict.deadline_boot_ns > now.boot_ns)
+    if (verdict.ruling == Ruling::approved && verdict.deadline_boot_ns > now.boot_ns)
         record.deadline =
             now.trusted + static_cast<std::int64_t>((verdict.deadline_boot_ns - now.boot_ns) / kNsPerSecond);
     return record;
@@ -57,7 +58,8 @@ void Sessions::write_verdict(const Session& session, std::uint64_t latency_ns) {
     if (session.refused_at_birth) record.latency_us = latency_ns / 1000;
     if (!session.reported && !session.refused_at_birth) journal_.write(session_opened(record));
     table_.find(session.id)->reported = true;
-    journal_.write(session.verdict.outcome == Outcome::approved ? session_approved(record) : session_denied(record));
+    journal_.write(session.verdict.ruling == Ruling::approved ? session_approved(record)
+                                                              : session_denied(record));
 }
 
 } // namespace escort
