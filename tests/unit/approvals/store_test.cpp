@@ -357,8 +357,8 @@ TEST_CASE("store: state of a newer format, or broken, is refused and left as it 
              {"ledger.json", R"({"format": 1, "sequences": [], "revoked": [{"iss":"x"}]})", "revoked[0].jti"},
              {"trusted_time.json", R"({"format": 2, "trusted": 5})", "is of format 2"},
              {"trusted_time.json", R"({"format": 1, "trusted": "x"})", "trusted: must be an integer"}}) {
-        CAPTURE(file);
-        CAPTURE(content);
+        const std::string broken = file + ": " + content;
+        CAPTURE(broken);
         const std::string path = host.folder.path("state/" + file);
         const std::string good = read_file(path, 100'000).value();
         host.folder.write("state/" + file, content);

@@ -94,7 +94,8 @@ TEST_CASE("ledger: whom a list is for") {
                                                           {"group:i-0abc", "not_for_this_host"},
                                                           {"i-0abc", "not_for_this_host"},
                                                           {"", "not_for_this_host"}}) {
-        CAPTURE(aud);
+        const std::string audience = aud; // clang 14 captures no binding
+        CAPTURE(audience);
         Ledger l = ledger();
         CHECK(word(l.accept(list_of(1, {approval("a")}, {}, "", aud), at(0))) == expected);
         CHECK(admits(l, "azsupport", at(0)) == (expected == "accepted"));
@@ -130,7 +131,8 @@ TEST_CASE("ledger: seq only grows") {
                                                             {kBase + kJump, "accepted"},
                                                             {kBase + kJump + 1, "seq_jump"},
                                                             {(std::uint64_t{1} << 53) - 1, "seq_jump"}}) {
-        CAPTURE(seq);
+        const std::uint64_t next_seq = seq;
+        CAPTURE(next_seq);
         Ledger l = ledger();
         REQUIRE(l.accept(list_of(kBase, {approval("a")}), at(0)));
         ApprovalList next = list_of(seq, {approval("b")});
