@@ -58,7 +58,7 @@ struct escort_rule {
     __u64 window_until; /* principal: an approval is open until then; 0: none */
     __u32 flags;        /* escort_principal_flags */
     __u32 entries;      /* principal: bit set of 1 << escort_entry that may use a window */
-    __u32 units;        /* exempt uid, exempt unit 0 (ESCORT_RULE_EXEMPT_UNIT): units for any account */
+    __u32 units;        /* exempt uid: bit set of exempt unit indexes */
     __u32 reserved;
     char unit[ESCORT_NAME]; /* exempt unit */
 };

@@ -131,11 +131,10 @@ static long compare_unit(__u32 index, struct unit_search* search) {
 static __always_inline bool is_exempt(struct task_struct* task, __u32 uid, const struct names* names, void* inner,
                                       const struct escort_config* cfg) {
     struct escort_rule* account = find_rule(inner, ESCORT_RULE_EXEMPT_UID, uid);
-    struct escort_rule* anybody = find_rule(inner, ESCORT_RULE_EXEMPT_UID, (__u32)-1);
     struct unit_search search = {.names = names, .rules = inner};
     struct kernfs_node* node = cgroup_node(task);
 
-    search.units = (account ? account->units : 0) | (anybody ? anybody->units : 0);
+    search.units = account ? account->units : 0;
     if (!search.units || !escort_name_is(names->parent, "system.slice")) return false;
     if (BPF_CORE_READ(kernfs_parent(kernfs_parent(node)), id) != cfg->cgroup_root) return false;
     bpf_loop(ESCORT_MAX_EXEMPT_UNITS, compare_unit, &search, 0);

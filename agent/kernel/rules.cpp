@@ -39,12 +39,11 @@ std::vector<KernelRule> compile_rules(const std::vector<PrincipalRule>& principa
     probe.flags = ESCORT_PRINCIPAL_PROBE;
     rules.push_back({{ESCORT_RULE_PRINCIPAL, kProbeUid}, probe});
 
-    std::map<std::uint32_t, std::uint32_t> units_of; // uid (or ~0 for any) → bit set of units
+    std::map<std::uint32_t, std::uint32_t> units_of; // uid → bit set of units
     for (std::uint32_t i = 0; i < exempt.size() && i < ESCORT_MAX_EXEMPT_UNITS; i++) {
         escort_rule unit{};
         exempt[i].unit.copy(unit.unit, ESCORT_NAME - 1);
         rules.push_back({{ESCORT_RULE_EXEMPT_UNIT, i}, unit});
-        if (exempt[i].uids.empty()) units_of[UINT32_MAX] |= 1U << i;
         for (const auto uid : exempt[i].uids)
             units_of[uid] |= 1U << i;
     }

@@ -21,7 +21,7 @@ struct PrincipalRule {
 
 struct ExemptRule {
     std::string unit;
-    std::vector<std::uint32_t> uids; // empty: any account
+    std::vector<std::uint32_t> uids;
 };
 
 // More exempt units than ESCORT_MAX_EXEMPT_UNITS: the rest is left out (the policy loader refuses such a

@@ -3,6 +3,8 @@
 #include "policy/names.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 namespace escort {
 
@@ -55,25 +57,21 @@ Verdict Rulebook::judge(const Governed& governed, const SessionFacts& facts, con
                          observe_, now);
 }
 
+// A policy exempts jobs for the accounts that it governs, no others; several policies may name one unit.
 std::vector<ExemptRule> Rulebook::exemptions() const {
-    std::vector<ExemptRule> rules;
-    for (const auto& policy : set_.policies) {
-        for (const auto& exempt : policy.exempt) {
-            ExemptRule rule{exempt.unit, {}};
-            for (const auto& [uid, principal] : principals_.by_uid) {
-                const bool named =
-                    std::any_of(exempt.accounts.begin(), exempt.accounts.end(), [&](const auto& name) {
-                        return is_glob(name) ? glob_matches(name, principal.account)
-                                             : name == principal.account;
-                    });
-                if (named) rule.uids.push_back(uid);
-            }
-            // Named accounts of which none exists exempt nobody; no accounts at all exempt everybody.
-            if (exempt.accounts.empty() || !rule.uids.empty()) rules.push_back(std::move(rule));
+    std::map<std::string, std::set<std::uint32_t>> by_unit;
+    for (const auto& [uid, principal] : principals_.by_uid) {
+        for (const auto& exempt : set_.policies.at(principal.policy).exempt) {
+            const bool named = exempt.accounts.empty() ||
+                               std::any_of(exempt.accounts.begin(), exempt.accounts.end(), [&](const auto& name) {
+                                   return is_glob(name) ? glob_matches(name, principal.account)
+                                                        : name == principal.account;
+                               });
+            if (named) by_unit[exempt.unit].insert(uid);
         }
     }
-    for (const auto* unit : {"rpc-gssd.service", "sssd.service", "gssproxy.service"})
-        rules.push_back({unit, {}});
+    std::vector<ExemptRule> rules;
+    for (const auto& [unit, uids] : by_unit) rules.push_back({unit, {uids.begin(), uids.end()}});
     return rules;
 }
 

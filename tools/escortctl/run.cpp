@@ -30,7 +30,8 @@ CLI::App& parent_of(CLI::App& app, const std::string& name) {
     const std::size_t space = name.find(' ');
     if (space == std::string::npos) return app;
     const std::string group = name.substr(0, space);
-    if (CLI::App* known = app.get_subcommand_no_throw(group)) return *known;
+    for (CLI::App* known : app.get_subcommands({}))
+        if (known->get_name() == group) return *known;
     CLI::App* made = app.add_subcommand(group, groups().at(group));
     made->require_subcommand(1);
     made->fallthrough();
