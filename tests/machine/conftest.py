@@ -55,9 +55,9 @@ def _leave_with_a_clean_record(machine: Host) -> None:
 @pytest.fixture
 def denied(host):
     """Waits for the session_denied entries of an account that came since the test began."""
-    cursor = host.cursor()
+    begin = host.journal_end()
 
     def wait(account: str = "azsupport", event: str = "session_denied", **fields: str) -> list[dict]:
-        return wait_for(lambda: host.journal(event, after=cursor, account=account, **fields), 10,
+        return wait_for(lambda: host.journal(event, after=begin, account=account, **fields), 10,
                         f"{event} of {account} {fields}")
     return wait

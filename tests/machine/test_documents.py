@@ -39,10 +39,10 @@ def seq() -> int:
 
 @pytest.fixture
 def since(host):
-    cursor = host.cursor()
+    begin = host.journal_end()
 
     def wait(event: str) -> list[dict]:
-        return wait_for(lambda: host.journal(event, after=cursor), 10, event)
+        return wait_for(lambda: host.journal(event, after=begin), 10, event)
     return wait
 
 

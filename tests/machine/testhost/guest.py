@@ -150,20 +150,21 @@ class Guest:
 
     # --- the agent ---
 
-    def journal(self, event: str | None = None, *, after: str | None = None, **fields: str) -> list[dict]:
-        """escortd's entries, oldest first; journal(event="session_denied", account="azsupport")."""
-        command = ["journalctl", "-q", "-t", "escortd", "-o", "json", "--no-pager"]
-        if after:
-            command.append(f"--after-cursor={after}")
+    def journal(self, event: str | None = None, *, after: int = 0, **fields: str) -> list[dict]:
+        """escortd's entries, oldest first; journal(event="session_denied", account="azsupport").
+
+        Not --after-cursor: systemd 252's skips one more entry when the cursor's own doesn't fit the filter."""
+        command = ["journalctl", "-q", "-t", "escortd", "-o", "json", "--no-pager", f"--since=@{after // 1_000_000}"]
         if event:
             command.append(f"ESCORT_EVENT={event}")
         command += [f"ESCORT_{name.upper()}={value}" for name, value in fields.items()]
-        return [json.loads(line) for line in self.run(command).out.splitlines()]
+        entries = map(json.loads, self.run(command).out.splitlines())
+        return [entry for entry in entries if int(entry["__REALTIME_TIMESTAMP"]) > after]
 
-    def cursor(self) -> str:
-        """The journal's end, to look only at what comes after."""
+    def journal_end(self) -> int:
+        """When the journal's last entry was written (microseconds), to look only at what comes after."""
         entries = self.run(["journalctl", "-q", "-n", "1", "-o", "json", "--no-pager"]).out.splitlines()
-        return json.loads(entries[-1])["__CURSOR"]
+        return int(json.loads(entries[-1])["__REALTIME_TIMESTAMP"])
 
     def escortctl(self, *words: str, check: bool = True, timeout: float = 70) -> Result:
         return self.run(["escortctl", *words], check=check, timeout=timeout)

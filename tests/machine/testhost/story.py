@@ -71,14 +71,14 @@ class Story:
         self._login_is_refused()
 
     def _login_is_refused(self) -> None:
-        cursor = self.guest.cursor()
+        told = self.guest.journal_end()
         begin = time.monotonic()
         login = self.guest.ssh("azsupport", "touch", CANARY)
         self._seen(f"ssh exit {login.code} after {(time.monotonic() - begin) * 1000:.0f} ms")
         self._must(login.code != 0, "the login is refused")
         self._must(not self.guest.exists(CANARY), "the canary file is absent: no instruction of theirs ran")
-        lines = self.guest.wait_for(lambda: self.guest.journal("session_denied", after=cursor, account="azsupport"),
-                         10, "the journal's session_denied")
+        lines = self.guest.wait_for(lambda: self.guest.journal("session_denied", after=told, account="azsupport"),
+                                    10, "the journal's session_denied")
         self._must(all(line["ESCORT_VERDICT"] == "denied" for line in lines), "the journal says denied:")
         self._seen(f"    {lines[0]['MESSAGE']}")
 
@@ -100,13 +100,13 @@ class Story:
                         "the session's three processes")
         self._seen(f"processes {' '.join(pids)} are alive")
         self.guest.write("/root/until_dead.py", (FILES / "until_dead.py").read_text(encoding="utf-8"))
-        cursor = self.guest.cursor()
+        begin = self.guest.journal_end()
         answer = json.loads(self.guest.run(["python3", "/root/until_dead.py", *pids, "--", "escortctl", "revoke",
                                             approval, "--key", product.KEY]).out)
         self._must(answer["code"] == 0, "the approval is revoked")
         self._must(answer["alive"] == 0, f"all of it is dead {answer['ms']} ms after the command began")
         self.guest.wait_for(session.over, 10, "the end of the ssh client")
-        killed = self.guest.wait_for(lambda: self.guest.journal("session_killed", after=cursor, account="azsupport"),
+        killed = self.guest.wait_for(lambda: self.guest.journal("session_killed", after=begin, account="azsupport"),
                           10, "the journal's session_killed")
         self._seen(f"    {killed[0]['MESSAGE']}")
         self._must(not self._sleeps(), "no process of the session is left")
