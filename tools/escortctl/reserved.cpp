@@ -21,6 +21,7 @@ std::vector<Command> reserved_commands() {
          }) {
         const auto declare = [name = name](CLI::App& app) -> Run {
             app.allow_extras();
+            app.fallthrough(false); // whatever follows is its own
             return [name](const Context&) -> Outcome<Exit> {
                 return failure(Exit::usage, name, "is not supported yet");
             };

@@ -26,21 +26,24 @@ struct Options {
     Run chosen;
 };
 
-CLI::App& parent_of(CLI::App& app, const std::string& name) {
+using Groups = std::map<std::string, CLI::App*>;
+
+// Where the subcommand belongs: the program itself, or the group that its first word names.
+CLI::App& parent_of(CLI::App& app, const std::string& name, Groups& made) {
     const std::size_t space = name.find(' ');
     if (space == std::string::npos) return app;
-    const std::string group = name.substr(0, space);
-    for (CLI::App* known : app.get_subcommands({}))
-        if (known->get_name() == group) return *known;
-    CLI::App* made = app.add_subcommand(group, groups().at(group));
-    made->require_subcommand(1);
-    made->fallthrough();
-    return *made;
+    CLI::App*& group = made[name.substr(0, space)];
+    if (group == nullptr) {
+        group = app.add_subcommand(name.substr(0, space), groups().at(name.substr(0, space)));
+        group->require_subcommand(1);
+        group->fallthrough();
+    }
+    return *group;
 }
 
-void add(CLI::App& app, const Command& command, Options& options) {
+void add(CLI::App& app, const Command& command, Groups& made, Options& options) {
     const std::string word = command.name.substr(command.name.find(' ') + 1);
-    CLI::App* sub = parent_of(app, command.name).add_subcommand(word, command.help);
+    CLI::App* sub = parent_of(app, command.name, made).add_subcommand(word, command.help);
     sub->fallthrough(); // --config and --socket may stand behind the subcommand
     Run run = command.declare(*sub);
     sub->add_flag("--json", options.json, "JSON with stable keys");
@@ -87,8 +90,9 @@ int run(const std::vector<std::string>& arguments, const Output& output) {
     app.footer(
         "Exit codes: 0 done; 1 the thing asked for is not so; 2 wrong usage; 3 the daemon can't be reached; "
         "4 not permitted.");
+    Groups made;
     for (const Command& command : commands())
-        add(app, command, options);
+        add(app, command, made, options);
 
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend()); // as CLI11 wants them

@@ -47,15 +47,13 @@ Run declare_sessions(CLI::App& app) {
     };
 }
 
-void print_rules(const Output& output, const json& rules) {
-    for (const json& rule : rules) {
-        const std::string detail = text_of(rule, "detail");
-        const std::string from = text_of(rule, "from");
-        std::string text = text_of(rule, "outcome") + " " + text_of(rule, "rule");
-        if (!detail.empty()) text += ": " + detail;
-        if (!from.empty()) text += " (" + from + ")";
-        print_pairs(output, {{"rule", {text}}});
-    }
+std::string rule_text(const json& rule) {
+    const std::string detail = text_of(rule, "detail");
+    const std::string from = text_of(rule, "from");
+    std::string text = text_of(rule, "outcome") + " " + text_of(rule, "rule");
+    if (!detail.empty()) text += ": " + detail;
+    if (!from.empty()) text += " (" + from + ")";
+    return text;
 }
 
 void print_session(const Output& output, const json& session) {
@@ -68,8 +66,9 @@ void print_session(const Output& output, const json& session) {
     for (const char* key :
          {"state", "processes", "frozen", "pid", "comm", "cgroup", "audit_session", "logind_session"})
         pairs.push_back({key, {text_of(session, key)}});
+    for (const json& rule : list_of(session, "rules"))
+        pairs.push_back({"rule", {rule_text(rule)}});
     print_pairs(output, pairs);
-    print_rules(output, list_of(session, "rules"));
 }
 
 Run declare_session(CLI::App& app) {
