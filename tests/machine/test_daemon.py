@@ -6,6 +6,7 @@ from testhost import product
 from testhost.guest import wait_for
 
 ACCOUNT = "azsupport"
+NEVER_APPROVED = "vendor-new"
 
 
 def active(host) -> bool:
@@ -51,18 +52,18 @@ def test_an_approved_session_lives_through_a_restart_and_dies_at_revocation(host
     assert login.process.stdout.readline() == "still here\n"
     assert [each["approval"] for each in product.sessions(host, ACCOUNT)] == [approval]
     product.revoke(host, approval)
-    denied(event="session_killed")
+    denied(event="session_killed", account=ACCOUNT)
     assert login.wait(10) != 0
     login.close()
 
 
 def test_a_session_from_before_the_start_is_found_and_killed(host, denied):
     host.run("systemctl stop escortd && rm -rf /sys/fs/bpf/escortd")
-    login = host.login(ACCOUNT, "sleep 7777")
-    wait_for(lambda: "sleep 7777" in host.processes(ACCOUNT), 10, "a session that nobody watches")
+    login = host.login(NEVER_APPROVED, "sleep 7777")
+    wait_for(lambda: "sleep 7777" in host.processes(NEVER_APPROVED), 10, "a session that nobody watches")
     host.run("systemctl start escortd")
-    assert denied(entry="existing")[0]["ESCORT_REASON"] == "no_approval"
-    wait_for(lambda: not host.processes(ACCOUNT), 5, "its end")
+    assert denied(account=NEVER_APPROVED, entry="existing")[0]["ESCORT_REASON"] == "no_approval"
+    wait_for(lambda: not host.processes(NEVER_APPROVED), 5, "its end")
     login.close()
 
 
@@ -99,7 +100,7 @@ def test_wrong_usage_is_exit_2(host):
 
 def test_the_journal_explains_itself(host, denied):
     host.ssh(ACCOUNT, "true")
-    entry = denied()[0]
+    entry = denied(account=ACCOUNT)[0]
     assert entry["SYSLOG_IDENTIFIER"] == "escortd"
     explained = host.run(["journalctl", "-q", "-x", "-o", "short", "--no-pager", "-n", "1", "-t", "escortd",
                           "ESCORT_EVENT=session_denied"]).out

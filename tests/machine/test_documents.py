@@ -9,6 +9,7 @@ from testhost import product
 from testhost.guest import wait_for
 
 ACCOUNT = "azsupport"
+NEVER_APPROVED = "vendor-new"
 ISSUER = "https://broker.example.gov"
 
 
@@ -54,8 +55,8 @@ def withdrawn(host):
     wait_for(lambda: not product.approvals_in_force(host, ACCOUNT), 10, "no approval in force")
 
 
-def refused(host) -> None:
-    assert not host.ssh(ACCOUNT, "touch", CANARY).ok
+def refused(host, account: str = ACCOUNT) -> None:
+    assert not host.ssh(account, "touch", CANARY).ok
     assert not host.exists(CANARY)
 
 
@@ -70,16 +71,16 @@ def test_a_signed_list_in_the_spool_opens_the_door(host, seq, since):
 def test_approval_for_another_account(host, seq, since, denied):
     drop(host, signed(host, approvals(host, seq, {"jti": f"apr-{seq}", "account": "vendor-two"})), "account")
     since("document_accepted")
-    refused(host)
-    assert denied()[0]["ESCORT_REASON"] == "no_approval"
+    refused(host, NEVER_APPROVED)
+    assert denied(account=NEVER_APPROVED)[0]["ESCORT_REASON"] == "no_approval"
 
 
 def test_list_for_another_host(host, seq, since, denied):
-    payload = approvals(host, seq, {"jti": f"apr-{seq}", "account": ACCOUNT}, audience="host:i-another")
+    payload = approvals(host, seq, {"jti": f"apr-{seq}", "account": NEVER_APPROVED}, audience="host:i-another")
     drop(host, signed(host, payload), "aud")
     since("document_refused")
-    refused(host)
-    assert denied()[0]["ESCORT_REASON"] == "no_approval"
+    refused(host, NEVER_APPROVED)
+    assert denied(account=NEVER_APPROVED)[0]["ESCORT_REASON"] == "no_approval"
 
 
 def test_expired_approval(host, seq, since, denied):
@@ -88,7 +89,7 @@ def test_expired_approval(host, seq, since, denied):
     drop(host, signed(host, payload), "expired")
     since("document_accepted")
     refused(host)
-    assert denied()[0]["ESCORT_REASON"] == "expired"
+    assert denied(account=ACCOUNT, entry="sshd")[0]["ESCORT_REASON"] == "expired"
 
 
 def test_approval_of_tomorrow(host, seq, since, denied):
@@ -97,7 +98,7 @@ def test_approval_of_tomorrow(host, seq, since, denied):
     drop(host, signed(host, payload), "tomorrow")
     since("document_accepted")
     refused(host)
-    assert denied()[0]["ESCORT_REASON"] == "not_yet_valid"
+    assert denied(account=ACCOUNT, entry="sshd")[0]["ESCORT_REASON"] == "not_yet_valid"
 
 
 def test_expired_list(host, seq, since):
@@ -120,7 +121,7 @@ def test_replay_of_an_older_list(host, seq, since, denied):
     # Nor after a restart: what was accepted is remembered.
     host.run("systemctl restart escortd")
     refused(host)
-    assert denied()[0]["ESCORT_REASON"] in ("revoked", "no_approval")
+    assert denied(account=ACCOUNT, entry="sshd")[-1]["ESCORT_REASON"] == "revoked"
 
 
 def test_same_sequence_number_with_other_content(host, seq, since):
@@ -158,4 +159,4 @@ def test_revoked_approval_never_grants_again(host, seq, denied):
     wait_for(lambda: not product.approvals_in_force(host, ACCOUNT), 10, "the revocation")
     drop(host, signed(host, approvals(host, seq + 2, entry)), "three")
     refused(host)
-    assert denied()[0]["ESCORT_REASON"] == "revoked"
+    assert denied(account=ACCOUNT, entry="sshd")[0]["ESCORT_REASON"] == "revoked"

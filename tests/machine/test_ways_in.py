@@ -9,35 +9,35 @@ from testhost import product
 from testhost.guest import wait_for
 
 ACCOUNT = "azsupport"
-AT_HOST = f"{ACCOUNT}@127.0.0.1"
+NEVER_APPROVED = "vendor-new"
 
 
-def ssh_command(host):
-    host.ssh(ACCOUNT, "touch", CANARY)
+def ssh_command(host, account):
+    host.ssh(account, "touch", CANARY)
 
 
-def ssh_shell(host):
-    login = host.login(ACCOUNT)
+def ssh_shell(host, account):
+    login = host.login(account)
     login.say(f"touch {CANARY}; exit")
     login.wait(20)
     login.close()
 
 
-def sftp(host):
-    host.run(["sftp", "-q", "-b", "-", AT_HOST], stdin=f"put /etc/hostname {CANARY}\n", check=False)
+def sftp(host, account):
+    host.run(["sftp", "-q", "-b", "-", f"{account}@127.0.0.1"], stdin=f"put /etc/hostname {CANARY}\n", check=False)
 
 
-def scp(host):
-    host.run(["scp", "-q", "/etc/hostname", f"{AT_HOST}:{CANARY}"], check=False)
+def scp(host, account):
+    host.run(["scp", "-q", "/etc/hostname", f"{account}@127.0.0.1:{CANARY}"], check=False)
 
 
-def scp_legacy(host):
-    host.run(["scp", "-q", "-O", "/etc/hostname", f"{AT_HOST}:{CANARY}"], check=False)
+def scp_legacy(host, account):
+    host.run(["scp", "-q", "-O", "/etc/hostname", f"{account}@127.0.0.1:{CANARY}"], check=False)
 
 
-def tunnel(host):
+def tunnel(host, account):
     """No program is executed: sshd itself acts as the account. The canary is made when bytes come through."""
-    login = host.login(ACCOUNT, options=["-N", "-o", "ExitOnForwardFailure=yes", "-L", "127.0.0.1:9022:127.0.0.1:22"])
+    login = host.login(account, options=["-N", "-o", "ExitOnForwardFailure=yes", "-L", "127.0.0.1:9022:127.0.0.1:22"])
     through = "timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/9022 && head -c 4 <&3' 2>/dev/null"
     try:
         wait_for(lambda: login.over() or host.run(through, check=False).out == "SSH-", 10, "the tunnel or its end")
@@ -47,42 +47,42 @@ def tunnel(host):
         login.close()
 
 
-def su(host):
-    host.run(["su", ACCOUNT, "-c", f"touch {CANARY}"], check=False)
+def su(host, account):
+    host.run(["su", account, "-c", f"touch {CANARY}"], check=False)
 
 
-def su_login(host):
-    host.run(["su", "-", ACCOUNT, "-c", f"touch {CANARY}"], check=False)
+def su_login(host, account):
+    host.run(["su", "-", account, "-c", f"touch {CANARY}"], check=False)
 
 
-def su_from_tenant(host):
-    host.ssh("alice", "sudo", "su", ACCOUNT, "-c", f"'touch {CANARY}'")
+def su_from_tenant(host, account):
+    host.ssh("alice", "sudo", "su", account, "-c", f"'touch {CANARY}'")
 
 
-def sudo(host):
-    host.run(["sudo", "-u", ACCOUNT, "touch", CANARY], check=False)
+def sudo(host, account):
+    host.run(["sudo", "-u", account, "touch", CANARY], check=False)
 
 
-def sudo_from_tenant(host):
-    host.ssh("alice", "sudo", "-u", ACCOUNT, "touch", CANARY)
+def sudo_from_tenant(host, account):
+    host.ssh("alice", "sudo", "-u", account, "touch", CANARY)
 
 
-def setpriv(host):
-    host.run(["setpriv", "--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups", "touch", CANARY], check=False)
+def setpriv(host, account):
+    host.run(["setpriv", "--reuid", account, "--regid", account, "--clear-groups", "touch", CANARY], check=False)
 
 
-def setpriv_in_pid_namespace(host):
-    host.run(["unshare", "-pf", "setpriv", "--reuid", ACCOUNT, "--clear-groups", "touch", CANARY], check=False)
+def setpriv_in_pid_namespace(host, account):
+    host.run(["unshare", "-pf", "setpriv", "--reuid", account, "--clear-groups", "touch", CANARY], check=False)
 
 
-def cron(host):
+def cron(host, account):
     """A @reboot job: cron runs it as soon as it starts, the same way as any other."""
-    host.write("/etc/cron.d/support", f"@reboot {ACCOUNT} touch {CANARY}\n")
-    host.run("rm -f /run/crond.reboot && systemctl restart cron && rm /etc/cron.d/support")
+    host.write("/etc/cron.d/support", f"@reboot {account} touch {CANARY}\n")
+    host.run("rm -f /run/crond.reboot && systemctl restart cron")
 
 
-def systemd_run(host):
-    host.run(["systemd-run", "-q", "--wait", f"--uid={ACCOUNT}", "touch", CANARY], check=False)
+def systemd_run(host, account):
+    host.run(["systemd-run", "-q", "--wait", f"--uid={account}", "touch", CANARY], check=False)
 
 
 WAYS = [(ssh_command, "sshd"), (ssh_shell, "sshd"), (sftp, "sshd"), (scp, "sshd"), (scp_legacy, "sshd"),
@@ -98,21 +98,21 @@ def by_name(ways):
 
 @pytest.mark.parametrize("way, entry", by_name(WAYS))
 def test_dead_at_birth_without_an_approval(host, denied, way, entry):
-    way(host)
-    entries = denied(entry=entry)
+    way(host, NEVER_APPROVED)
+    entries = denied(account=NEVER_APPROVED, entry=entry)
     assert not host.exists(CANARY)
     assert {line["ESCORT_REASON"] for line in entries} == {"no_approval"}
     assert {line["ESCORT_VERDICT"] for line in entries} == {"denied"}
-    assert not product.sessions(host, ACCOUNT)
-    assert not host.processes(ACCOUNT)
+    wait_for(lambda: not product.sessions(host, NEVER_APPROVED), 5, "the session's end")
+    assert not host.processes(NEVER_APPROVED)
 
 
 @pytest.mark.parametrize("way, entry", by_name([each for each in WAYS if each[1] in ADMITTED]))
 def test_alive_with_an_approval(host, denied, way, entry):
     approval = product.approve(host, ACCOUNT)
-    way(host)
+    way(host, ACCOUNT)
     wait_for(lambda: host.exists(CANARY), 5, "the canary")
-    opened = denied(event="session_approved", entry=entry)
+    opened = denied(event="session_approved", account=ACCOUNT, entry=entry)
     assert {line["ESCORT_APPROVAL"] for line in opened} == {approval}
     assert {line["ESCORT_ENGINEER"] for line in opened} == {"eng-42"}
     assert {line["ESCORT_TICKET"] for line in opened} == {"INC0000001"}
@@ -121,8 +121,8 @@ def test_alive_with_an_approval(host, denied, way, entry):
 @pytest.mark.parametrize("way, entry", by_name([each for each in WAYS if each[1] not in ADMITTED]))
 def test_no_job_rides_on_an_engineers_window(host, denied, way, entry):
     product.approve(host, ACCOUNT)
-    way(host)
-    entries = denied(entry=entry)
+    way(host, ACCOUNT)
+    entries = denied(account=ACCOUNT, entry=entry)
     assert not host.exists(CANARY)
     assert {line["ESCORT_REASON"] for line in entries} == {"entry_denied"}
 
@@ -130,7 +130,7 @@ def test_no_job_rides_on_an_engineers_window(host, denied, way, entry):
 @pytest.mark.parametrize("account", ["azsupport", "vendor-two"])
 def test_named_and_globbed_accounts_are_principals(host, denied, account):
     assert not host.ssh(account, "touch", CANARY).ok
-    denied(account)
+    denied(account=account)
     assert not host.exists(CANARY)
 
 

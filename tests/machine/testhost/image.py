@@ -24,7 +24,8 @@ PACKAGES = [
     "libstdc++6", "libgcc-s1", "init-system-helpers",
 ]
 
-# Accounts: azsupport (support; group cloud-support), vendor-two (a second support account), alice (a tenant).
+# Accounts: azsupport (support; group cloud-support), vendor-two (a second support account), vendor-new (one that
+# no test ever approves: what was once revoked is remembered), alice (a tenant).
 # One key opens all of them; its private half is root's on the host, where the ssh client runs.
 LAYER = r"""
 set -eu
@@ -38,7 +39,8 @@ groupadd -g 2000 cloud-support
 useradd -m -s /bin/bash -u 1000 alice
 useradd -m -s /bin/bash -u 1001 -G cloud-support azsupport
 useradd -m -s /bin/bash -u 1002 vendor-two
-for account in alice azsupport vendor-two; do echo "$account ALL=(ALL) NOPASSWD: ALL"; done >/etc/sudoers.d/tests
+useradd -m -s /bin/bash -u 1003 vendor-new
+for account in alice azsupport vendor-two vendor-new; do echo "$account ALL=(ALL) NOPASSWD: ALL"; done >/etc/sudoers.d/tests
 chmod 440 /etc/sudoers.d/tests
 
 install -d -m 700 /root/.ssh
@@ -46,7 +48,7 @@ ssh-keygen -q -t ed25519 -N '' -C tests -f /root/.ssh/id_ed25519
 printf 'StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\nBatchMode yes\nConnectTimeout 60\n' \
     >/root/.ssh/config
 cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
-for account in alice azsupport vendor-two; do
+for account in alice azsupport vendor-two vendor-new; do
     install -d -m 700 -o "$account" -g "$account" "/home/$account/.ssh"
     install -m 600 -o "$account" -g "$account" /root/.ssh/id_ed25519.pub "/home/$account/.ssh/authorized_keys"
 done
