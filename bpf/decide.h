@@ -68,7 +68,7 @@ ESCORT_INLINE __u32 escort_entered(const struct escort_facts* facts) {
      * must be open for that account too; the daemon judges the rest. */
     if (!(facts->verdict.flags & ESCORT_VERDICT_JUDGED) || (facts->verdict.flags & ESCORT_VERDICT_RELEASED)) {
         __u32 window = escort_window(facts);
-        return window == ESCORT_REASON_WINDOW ? ESCORT_REASON_NONE : window;
+        return window == ESCORT_REASON_WINDOW ? (__u32)ESCORT_REASON_NONE : window;
     }
     return ESCORT_REASON_ALSO;
 }

@@ -52,7 +52,8 @@ TEST_CASE("birth: who doesn't enter a principal's real uid is left alone") {
     CHECK(run([] { syscall(SYS_setresuid, -1, kSupport, -1), syscall(SYS_setresuid, -1, 0, -1); }) == 0);
     CHECK(run([] { syscall(SYS_setfsuid, kSupport); }) == 0);
     CHECK(run([] { become(kTenant), syscall(SYS_setuid, kSupport); }) == 0); // refused by the kernel: EPERM
-    for (const auto& event : kernel.events()) CHECK(event.type == ESCORT_EVENT_UNKNOWN);
+    for (const auto& event : kernel.events())
+        CHECK(event.type == ESCORT_EVENT_UNKNOWN);
 }
 
 TEST_CASE("birth: a uid that was never looked up is told of once") {
@@ -130,9 +131,8 @@ TEST_CASE("birth: one thread of a root daemon takes the account's uid: the daemo
     CHECK((events[0].flags & ESCORT_EVENT_THREAD_SPARED) != 0);
     CHECK((events[0].flags & ESCORT_EVENT_SIGNALLED) == 0);
     // ... but what that thread execs is refused.
-    CHECK(run([] {
-              std::thread([] { become(kSupport), execl("/bin/true", "true", nullptr); }).join();
-          }) == -SIGKILL);
+    CHECK(run([] { std::thread([] { become(kSupport), execl("/bin/true", "true", nullptr); }).join(); }) ==
+          -SIGKILL);
 }
 
 TEST_CASE("birth: threads that change their uid one by one are one session") {
@@ -144,7 +144,8 @@ TEST_CASE("birth: threads that change their uid one by one are one session") {
               other.join();
           }) == 0);
     std::size_t opened = 0;
-    for (const auto& event : kernel.events()) opened += event.type == ESCORT_EVENT_OPENED;
+    for (const auto& event : kernel.events())
+        opened += event.type == ESCORT_EVENT_OPENED;
     CHECK(opened == 1);
 }
 

@@ -21,18 +21,24 @@ Programs start(bool fresh) {
     return std::move(*programs);
 }
 
-int outcome(int status) { return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status); }
+int outcome(int status) {
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 } // namespace
 
-std::string pins() { return std::string(std::getenv("ESCORT_TEST_BPFFS")) + "/escortd"; }
+std::string pins() {
+    return std::string(std::getenv("ESCORT_TEST_BPFFS")) + "/escortd";
+}
 
 Kernel::Kernel(bool fresh) : programs(start(fresh)), state(programs) {
     ring_ = ring_buffer__new(state.ring(), on_event, this, nullptr);
     REQUIRE(ring_ != nullptr);
 }
 
-Kernel::~Kernel() { ring_buffer__free(ring_); }
+Kernel::~Kernel() {
+    ring_buffer__free(ring_);
+}
 
 int Kernel::on_event(void* self, void* data, std::size_t size) {
     CHECK(size >= sizeof(escort_event));
@@ -74,7 +80,8 @@ Child::~Child() {
 
 bool Child::alive() const {
     siginfo_t info{};
-    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+    return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
 }
 
 int Child::wait() {
@@ -84,7 +91,9 @@ int Child::wait() {
     return outcome(status);
 }
 
-void become(std::uint32_t uid) { syscall(SYS_setresuid, uid, uid, uid); }
+void become(std::uint32_t uid) {
+    syscall(SYS_setresuid, uid, uid, uid);
+}
 
 bool eventually(const std::function<bool()>& condition) {
     for (int i = 0; i < 400; i++) {

@@ -65,7 +65,7 @@ class Child {
     pid_t pid_ = -1;
 };
 
-void become(std::uint32_t uid); // setresuid by raw system call: this thread alone
+void become(std::uint32_t uid);                          // setresuid by raw system call: this thread alone
 bool eventually(const std::function<bool()>& condition); // within 2 s
 
 } // namespace escort::test

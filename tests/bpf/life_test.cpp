@@ -27,12 +27,14 @@ std::size_t labelled(Kernel& kernel, std::uint64_t id) {
     const auto tasks = kernel.state.labelled(id);
     REQUIRE(tasks);
     std::size_t alive = 0;
-    for (const auto& task : *tasks) alive += (task.flags & ESCORT_TASK_GONE) == 0;
+    for (const auto& task : *tasks)
+        alive += (task.flags & ESCORT_TASK_GONE) == 0;
     return alive;
 }
 
 void stay() {
-    for (;;) pause();
+    for (;;)
+        pause();
 }
 
 } // namespace
@@ -69,10 +71,12 @@ TEST_CASE("life: fork, vfork, threads, root and other accounts stay in the sessi
         CHECK(swept->processes.size() == 4);
         CHECK(child.wait() == -SIGKILL);
         CHECK(eventually([&] { return labelled(kernel, id) == 0 && kernel.state.session(id)->live == 0; }));
-        while (waitpid(-1, nullptr, WNOHANG) > 0) {}
+        while (waitpid(-1, nullptr, WNOHANG) > 0) {
+        }
     }
     std::size_t last = 0;
-    for (const auto& event : kernel.events()) last += event.type == ESCORT_EVENT_LAST;
+    for (const auto& event : kernel.events())
+        last += event.type == ESCORT_EVENT_LAST;
     CHECK(last == 1);
 }
 
@@ -140,7 +144,8 @@ TEST_CASE("life: a judged session may turn into the accounts of `also`, into no 
         REQUIRE(write(gate[1], "x", 1) == 1);
         CHECK(child.wait() == (allowed ? 0 : -SIGKILL));
         bool entered = false;
-        for (const auto& event : kernel.events()) entered = entered || event.type == ESCORT_EVENT_ENTERED;
+        for (const auto& event : kernel.events())
+            entered = entered || event.type == ESCORT_EVENT_ENTERED;
         CHECK(entered);
         kernel.state.forget(id, {kSecond});
         CHECK(kernel.state.sessions().empty());
@@ -189,7 +194,8 @@ TEST_CASE("life: sessions that were there before are found, labelled once and on
     Child support([] { become(kSupport), stay(); });
     Child tenant([] { become(kTenant), stay(); });
     REQUIRE(eventually([&] {
-        return system(("test $(stat -c %u /proc/" + std::to_string(support.pid()) + ") = 61001").c_str()) == 0 &&
+        return system(("test $(stat -c %u /proc/" + std::to_string(support.pid()) + ") = 61001").c_str()) ==
+                   0 &&
                system(("test $(stat -c %u /proc/" + std::to_string(tenant.pid()) + ") = 61003").c_str()) == 0;
     }));
     Kernel kernel(false);

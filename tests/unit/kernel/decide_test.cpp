@@ -2,6 +2,7 @@
 #include "decide.h"
 
 #include <doctest/doctest.h>
+#include <initializer_list>
 
 namespace {
 

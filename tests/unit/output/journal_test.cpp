@@ -40,7 +40,7 @@ TEST_CASE("journal: a receiver that reads nothing blocks nobody; the queue is bo
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < kRecords; ++i)
         journal.write(numbered(i));
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
     const auto full = journal.counters();
     CHECK(full.queued == Journal::kQueueRecords);
     CHECK(full.sent + full.queued + full.dropped == kRecords);

@@ -1,0 +1,189 @@
+// The verdict engine: a table of sessions and what becomes of them.
+#include "core/verdict.h"
+
+#include <doctest/doctest.h>
+#include <memory>
+
+using namespace escort;
+
+namespace {
+
+constexpr std::uint64_t kHour = 3600 * kNsPerSecond;
+const Moment kNow{1'000'000, 50 * kHour};
+
+struct World {
+    std::vector<std::unique_ptr<Approval>> approvals;
+    ApprovalList list;
+    Approvals offered;
+    Policy policy;
+
+    World() {
+        list.issuer = "https://broker.example.gov";
+        policy.name = "vendor-support";
+        policy.entries.value = {Entry::sshd, Entry::su};
+        policy.entries.place = {"10-vendor.yaml", 7, 3};
+    }
+
+    Candidate& offer(const std::string& jti, std::uint64_t lasts = kHour) {
+        approvals.push_back(std::make_unique<Approval>());
+        Approval& approval = *approvals.back();
+        approval.jti = jti;
+        approval.account = "azsupport";
+        approval.engineer.id = "eng-" + jti;
+        Candidate candidate;
+        candidate.approval = &approval;
+        candidate.list = &list;
+        candidate.deadline_boot_ns = kNow.boot_ns + lasts;
+        candidate.deadline_live_boot_ns = kNow.boot_ns + lasts;
+        offered.candidates.push_back(candidate);
+        return offered.candidates.back();
+    }
+
+    [[nodiscard]] Verdict judge(Entry entry = Entry::sshd, std::optional<std::string> under = {},
+                                std::uint64_t opened = kNow.boot_ns) const {
+        SessionFacts facts{"azsupport", entry, opened, {}};
+        if (under) facts.approval = ApprovalId{list.issuer, *under};
+        return escort::judge(policy, facts, offered, false, kNow);
+    }
+};
+
+std::string words(const Verdict& verdict) {
+    return join(verdict.reasons);
+}
+
+} // namespace
+
+TEST_CASE("verdict: an approval in force approves, and says under whose name and until when") {
+    World world;
+    auto& candidate = world.offer("a");
+    world.approvals[0]->ticket = Ticket{"snow", "INC1"};
+    world.approvals[0]->also = {"vendor-two"};
+    candidate.deadline_live_boot_ns += kHour; // stale_grace
+    const auto verdict = world.judge();
+    CHECK(verdict.ruling == Ruling::approved);
+    CHECK(words(verdict) == "approved");
+    CHECK(verdict.approval->jti == "a");
+    CHECK(verdict.engineer == "eng-a");
+    CHECK(verdict.ticket == "INC1");
+    CHECK(verdict.also == std::vector<std::string>{"vendor-two"});
+    CHECK(verdict.deadline_boot_ns == kNow.boot_ns + 2 * kHour);
+    CHECK_FALSE(verdict.ends());
+}
+
+TEST_CASE("verdict: each thing that speaks against an approval has its own reason") {
+    struct Row {
+        const char* what;
+        void (*spoil)(Candidate&);
+        const char* reasons;
+    };
+    const Row rows[] = {
+        {"revoked", [](Candidate& c) { c.revoked = true; }, "revoked"},
+        {"expired", [](Candidate& c) { c.expired = true; }, "expired"},
+        {"not yet", [](Candidate& c) { c.not_yet_valid = true; }, "not_yet_valid"},
+        {"stale", [](Candidate& c) { c.list_stale = true; }, "list_stale"},
+        {"all", [](Candidate& c) { c.revoked = c.expired = c.list_stale = true; },
+         "revoked,expired,list_stale"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        World world;
+        row.spoil(world.offer("a"));
+        const auto verdict = world.judge();
+        CHECK(verdict.ruling == Ruling::denied);
+        CHECK(words(verdict) == row.reasons);
+        CHECK(verdict.ends());
+    }
+}
+
+TEST_CASE("verdict: without a candidate there is no approval; a tombstone says that it was revoked") {
+    World world;
+    CHECK(words(world.judge()) == "no_approval");
+    CHECK(words(world.judge(Entry::cron)) == "no_approval,entry_denied");
+    world.offered.tombstones.push_back({{world.list.issuer, "gone"}, {"azsupport", 2'000'000, false}});
+    CHECK(words(world.judge()) == "revoked");
+}
+
+TEST_CASE("verdict: a way in that the policy doesn't list may use no approval") {
+    World world;
+    world.offer("a");
+    const auto verdict = world.judge(Entry::cron);
+    CHECK(words(verdict) == "entry_denied");
+    CHECK(verdict.rules.front().rule == "require.entries");
+    CHECK(verdict.rules.front().check == Check::fail);
+    CHECK(verdict.rules.front().from == "10-vendor.yaml:7:3");
+    CHECK(world.judge(Entry::su).ruling == Ruling::approved);
+    CHECK(world.judge(Entry::existing).ruling == Ruling::approved); // its way in isn't known
+}
+
+TEST_CASE("verdict: of several that fail, the one that came nearest gives the reason") {
+    World world;
+    world.offer("a").revoked = true;
+    world.offer("b").not_yet_valid = true;
+    world.offer("c").expired = true;
+    CHECK(words(world.judge()) == "not_yet_valid");
+}
+
+TEST_CASE("verdict: of several that fit, the choice is the same whatever their order") {
+    for (const bool swapped : {false, true}) {
+        World world;
+        if (swapped) world.offer("long", 2 * kHour);
+        world.offer("short", kHour);
+        if (!swapped) world.offer("long", 2 * kHour);
+        CHECK(world.judge().approval->jti == "long");
+    }
+    World same;
+    same.offer("b");
+    same.offer("a");
+    CHECK(same.judge().approval->jti == "a");
+}
+
+TEST_CASE("verdict: a live session stays under its own approval; no other can save it") {
+    World world;
+    world.offer("own").revoked = true;
+    world.offer("other");
+    CHECK(words(world.judge(Entry::sshd, "own")) == "revoked");
+    CHECK(world.judge(Entry::sshd, "other").ruling == Ruling::approved);
+    CHECK(words(world.judge(Entry::sshd, "withdrawn")) == "revoked"); // in no list any more
+}
+
+TEST_CASE("verdict: a live session outlasts a stale list by the grace, and not a moment more") {
+    World world;
+    auto& candidate = world.offer("a");
+    candidate.list_stale = true;
+    candidate.deadline_live_boot_ns = kNow.boot_ns + 1;
+    CHECK(world.judge(Entry::sshd, "a").ruling == Ruling::approved);
+    CHECK(words(world.judge()) == "list_stale"); // a new one may not come in
+    candidate.deadline_live_boot_ns = kNow.boot_ns;
+    CHECK(words(world.judge(Entry::sshd, "a")) == "list_stale");
+}
+
+TEST_CASE("verdict: max_duration counts from the session's start, on CLOCK_BOOTTIME") {
+    World world;
+    world.offer("a", 10 * kHour);
+    world.approvals[0]->max_duration = 3600;
+    CHECK(world.judge(Entry::sshd, "a", kNow.boot_ns - kHour + 1).deadline_boot_ns == kNow.boot_ns + 1);
+    CHECK(words(world.judge(Entry::sshd, "a", kNow.boot_ns - kHour)) == "duration_exceeded");
+}
+
+TEST_CASE("verdict: observe and log judge the same and end nothing") {
+    World world;
+    world.policy.mode.value = Mode::observe;
+    CHECK(world.judge().ruling == Ruling::denied);
+    CHECK(world.judge().observe);
+    CHECK_FALSE(world.judge().ends());
+    world.policy.mode.value = Mode::enforce;
+    world.policy.on_violation.value = Violation::log;
+    CHECK_FALSE(world.judge().ends());
+    world.policy.on_violation.value = Violation::kill;
+    CHECK(world.judge().ends());
+    CHECK(judge(world.policy, {"azsupport", Entry::sshd, 0, {}}, {}, true, kNow).observe);
+}
+
+TEST_CASE("verdict: the window is the latest deadline of those that admit") {
+    World world;
+    CHECK(window_until(world.offered.candidates) == 0);
+    world.offer("a", kHour);
+    world.offer("b", 3 * kHour).revoked = true;
+    world.offer("c", 2 * kHour);
+    CHECK(window_until(world.offered.candidates) == kNow.boot_ns + 2 * kHour);
+}
