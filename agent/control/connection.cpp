@@ -86,7 +86,7 @@ void Connection::refuse(const std::string& why) {
 
 void Connection::answer(std::string line) {
     if (!socket_.valid()) return;
-    if (line.size() > kAnswerBytes)
+    if (line.size() > server_.settings_.answer_bytes)
         line = encode_failure({Exit::not_so, {"escortd", "the answer is too long to be sent"}});
     else if (server_.buffered() + line.size() > server_.settings_.buffered)
         line = encode_failure({Exit::not_so, {"escortd", "too many answers wait to be read", "Try again."}});

@@ -39,10 +39,11 @@ struct ServerSettings {
     std::string path;           // of the socket; an old one there is replaced
     std::optional<gid_t> group; // may read; absent: root alone
     std::size_t connections = 32;
-    std::size_t connections_per_user = 4;                  // of a uid that isn't root
-    std::size_t buffered = std::size_t{64} << 20;          // bytes of answers not taken yet, all together
-    std::chrono::milliseconds request_time{10'000};        // for a whole line to come
-    std::chrono::milliseconds answer_time{10'000};         // for each piece of the answer to be taken
+    std::size_t connections_per_user = 4;           // of a uid that isn't root
+    std::size_t answer_bytes = kAnswerBytes;        // of one answer; a longer one is replaced by an error
+    std::size_t buffered = std::size_t{64} << 20;   // bytes of answers not taken yet, all together
+    std::chrono::milliseconds request_time{10'000}; // for a whole line to come
+    std::chrono::milliseconds answer_time{10'000};  // for each piece of the answer to be taken
     std::int64_t priority = SD_EVENT_PRIORITY_NORMAL + 10; // after enforcement
 };
 

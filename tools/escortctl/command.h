@@ -41,7 +41,7 @@ class Context {
     // Asks the daemon, by a connection of its own.
     [[nodiscard]] Outcome<nlohmann::json>
     ask(const std::string& request, nlohmann::json params = nlohmann::json::object(),
-        std::chrono::milliseconds time = std::chrono::seconds(10)) const;
+        std::chrono::milliseconds time = std::chrono::seconds(30)) const;
 
   private:
     std::string config_;

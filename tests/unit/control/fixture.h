@@ -4,6 +4,7 @@
 #include "control/client.h"
 #include "control/server.h"
 
+#include <chrono>
 #include <cstring>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -61,6 +62,14 @@ class Fixture {
     void turn(int ms = 0) const {
         while (sd_event_run(loop, static_cast<std::uint64_t>(ms) * 1000) > 0) {
         }
+    }
+
+    // Until that many connections are left; false after a minute, which is far beyond every limit under test.
+    [[nodiscard]] bool comes_down_to(std::size_t connections) const {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+        while (server->connections() != connections && std::chrono::steady_clock::now() < end)
+            (void)sd_event_run(loop, 20'000);
+        return server->connections() == connections;
     }
 
     Folder folder;
