@@ -19,7 +19,8 @@
 
 ESCORT_INLINE_ENTRY int escort_same(const char* name, const char* literal, unsigned size) {
     int difference = 0;
-    for (unsigned i = 0; i < size; i++) difference |= name[i] ^ literal[i];
+    for (unsigned i = 0; i < size; i++)
+        difference |= name[i] ^ literal[i];
     return difference == 0;
 }
 

@@ -40,7 +40,7 @@ static __always_inline void report_unknown(struct task_struct* task, const struc
     if (!is_governed(task, cred, cfg)) return;
     bpf_map_update_elem(&known_uids, &uid, &one, BPF_ANY);
     count(ESCORT_COUNT_UNKNOWN_UID);
-    report(task, NULL, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, cfg);
+    report(task, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, cfg);
 }
 
 static __always_inline __u32 event_flags(const struct escort_decision* decision,
@@ -53,8 +53,8 @@ static __always_inline __u32 event_flags(const struct escort_decision* decision,
 }
 
 /* A session starts: recorded, labelled, reported, and refused when it must be. */
-static __noinline int open_session(struct task_struct* task, struct escort_facts* facts, struct names* names,
-                                   struct escort_config* cfg) {
+static __always_inline void open_session(struct task_struct* task, struct escort_facts* facts,
+                                         struct escort_config* cfg) {
     struct escort_decision decision = escort_decide(facts);
     bool dead = decision.refuse && !decision.observe;
     struct escort_session session = {
@@ -83,29 +83,36 @@ static __noinline int open_session(struct task_struct* task, struct escort_facts
     if (facts->foreign_leader) count(ESCORT_COUNT_THREAD_SPARED);
     if (decision.signal) kill_current();
     remember_in_group(task, id);
-    report(task, names, ESCORT_EVENT_OPENED, id, id ? bpf_map_lookup_elem(&sessions, &id) : NULL, facts->uid,
+    report(task, ESCORT_EVENT_OPENED, id, id ? bpf_map_lookup_elem(&sessions, &id) : NULL, facts->uid,
            facts->entry, decision.reason, event_flags(&decision, facts), cfg);
-    return opaque_zero();
 }
 
 /* A task that carries a label: may it go on, as the account that it enters (if it enters one)? */
-static __noinline int judge_labelled(struct task_struct* task, __u64 id, struct escort_facts* facts,
-                                     struct escort_config* cfg) {
+static __always_inline void judge_labelled(struct task_struct* task, __u64 id, struct escort_facts* facts,
+                                           struct escort_config* cfg) {
     struct escort_session* session = gather_session(facts, id);
     struct escort_also_key key = {.id = id, .uid = facts->uid};
     struct escort_decision decision;
-    struct names names;
 
-    if (facts->enters) {
-        facts->also = bpf_map_lookup_elem(&also, &key) != NULL;
-        read_names(task, &names);
-        facts->entry = escort_entry_of(names.exe, names.cgroup, names.parent);
-    }
+    if (facts->enters) facts->also = bpf_map_lookup_elem(&also, &key) != NULL;
     decision = escort_decide(facts);
     if (decision.signal) kill_current();
     if (facts->enters && facts->uid != facts->session_uid)
-        report(task, &names, ESCORT_EVENT_ENTERED, id, session, facts->uid, facts->entry, decision.reason,
+        report(task, ESCORT_EVENT_ENTERED, id, session, facts->uid, facts->entry, decision.reason,
                event_flags(&decision, facts), cfg);
+}
+
+/* All facts are there: decide and do it. `id`: the task's session, 0 when it has none yet. */
+static __noinline int settle(struct task_struct* task, __u64 id, struct escort_facts* facts,
+                             struct escort_config* cfg) {
+    if (id) {
+        judge_labelled(task, id, facts, cfg);
+    } else if (facts->exempt) {
+        count(ESCORT_COUNT_EXEMPTED);
+        report(task, ESCORT_EVENT_EXEMPT, 0, NULL, facts->uid, facts->entry, ESCORT_REASON_EXEMPT, 0, cfg);
+    } else {
+        open_session(task, facts, cfg);
+    }
     return opaque_zero();
 }
 
@@ -117,7 +124,6 @@ static __always_inline int on_identity(struct task_struct* task, const struct cr
     struct escort_config* cfg = get_config();
     __u64 id = session_of(task);
     struct escort_rule* rule;
-    struct names names;
     void* inner;
 
     if (!cfg || !cfg->ready) return 0;
@@ -139,17 +145,9 @@ static __always_inline int on_identity(struct task_struct* task, const struct cr
         id = join_group(task);
     }
     facts.foreign_leader = has_foreign_leader(task, uid);
-    if (id) return judge_labelled(task, id, &facts, cfg);
-
-    read_names(task, &names);
-    facts.entry = escort_entry_of(names.exe, names.cgroup, names.parent);
-    facts.exempt = is_exempt(task, uid, &names, inner, cfg);
-    if (facts.exempt) {
-        count(ESCORT_COUNT_EXEMPTED);
-        report(task, &names, ESCORT_EVENT_EXEMPT, 0, NULL, uid, facts.entry, ESCORT_REASON_EXEMPT, 0, cfg);
-        return 0;
-    }
-    return open_session(task, &facts, &names, cfg);
+    if (rule) facts.entry = way_in(task);
+    if (rule && !id) facts.exempt = is_exempt(task, uid, cfg);
+    return settle(task, id, &facts, cfg);
 }
 
 /* ---- Change of identity, by trampoline: commit_creds is what every set*uid call and exec ends in ---- */
@@ -250,7 +248,7 @@ int BPF_PROG(escort_exit, struct task_struct* task) {
     cfg = get_config();
     if (!session || !cfg || __sync_fetch_and_add(&session->live, -1) != 1) return 0;
     session->last_ns = bpf_ktime_get_boot_ns();
-    report(task, NULL, ESCORT_EVENT_LAST, id, session, session->uid, session->entry, session->reason,
+    report(task, ESCORT_EVENT_LAST, id, session, session->uid, session->entry, session->reason,
            session->flags & ESCORT_SESSION_PROBE ? ESCORT_EVENT_PROBE : 0, cfg);
     if (session->flags & ESCORT_SESSION_REFUSED) {
         bpf_map_delete_elem(&verdicts, &id);

@@ -41,7 +41,6 @@ static __always_inline __u64 adopt(struct task_struct* task, __u32 uid, struct e
     const struct cred* cred = BPF_CORE_READ(task, cred);
     struct escort_session* session;
     struct escort_rule* rule;
-    struct names names;
     void* inner = get_rules();
     __u64 id;
 
@@ -53,8 +52,7 @@ static __always_inline __u64 adopt(struct task_struct* task, __u32 uid, struct e
         if (find_rule(inner, ESCORT_RULE_PRINCIPAL, login)) *flags |= ESCORT_TASK_ATTRIBUTED;
         return 0;
     }
-    read_names(task, &names);
-    if (is_exempt(task, uid, &names, inner, cfg)) return 0;
+    if (is_exempt(task, uid, cfg)) return 0;
     id = join_group(task);
     if (!id) {
         id = adopt_session(task, uid, rule, cfg);

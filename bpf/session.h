@@ -55,7 +55,7 @@ static __always_inline void kill_current(void) {
 }
 
 /* Writes a lifecycle event about `task`. `session` may be NULL. */
-static __always_inline void report(struct task_struct* task, const struct names* names, __u32 type, __u64 id,
+static __always_inline void report(struct task_struct* task, __u32 type, __u64 id,
                                    struct escort_session* session, __u32 uid, __u32 entry, __u32 reason,
                                    __u32 flags, const struct escort_config* cfg) {
     struct escort_event* event;
@@ -87,11 +87,8 @@ static __always_inline void report(struct task_struct* task, const struct names*
     BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
     tty = BPF_CORE_READ(task, signal, tty);
     if (tty) bpf_probe_read_kernel_str(event->tty, sizeof(event->tty), &tty->name);
-    if (names) {
-        __builtin_memcpy(event->exe, names->exe, sizeof(event->exe));
-        __builtin_memcpy(event->cgroup, names->cgroup, sizeof(event->cgroup));
-        __builtin_memcpy(event->cgroup_parent, names->parent, sizeof(event->cgroup_parent));
-    }
+    read_exe(task, event->exe, sizeof(event->exe));
+    read_cgroup(task, event->cgroup, event->cgroup_parent, sizeof(event->cgroup_parent));
     bpf_ringbuf_submit(event, 0);
 }
 

@@ -9,26 +9,22 @@
 #define PF_KTHREAD 0x00200000
 #define S_ISUID 0004000
 
-/* What tells the way in: 160 bytes, so on the stack (a per-CPU scratch could be taken by another task). */
-struct names {
-    char exe[ESCORT_EXE];
-    char cgroup[ESCORT_NAME];
-    char parent[ESCORT_NAME];
-};
-
 static __always_inline struct kernfs_node* cgroup_node(struct task_struct* task) {
     return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
 }
 
-static __always_inline void read_names(struct task_struct* task, struct names* names) {
-    const unsigned char* exe = BPF_CORE_READ(task, mm, exe_file, f_path.dentry, d_name.name);
+static __always_inline void read_exe(struct task_struct* task, char* exe, __u32 size) {
+    bpf_probe_read_kernel_str(exe, size, BPF_CORE_READ(task, mm, exe_file, f_path.dentry, d_name.name));
+}
+
+/* The last two folders of the task's cgroup; `cgroup` holds ESCORT_NAME bytes. */
+static __always_inline void read_cgroup(struct task_struct* task, char* cgroup, char* parent,
+                                        __u32 parent_size) {
     struct kernfs_node* node = cgroup_node(task);
 
-    __builtin_memset(names, 0, sizeof(*names));
-    bpf_probe_read_kernel_str(names->exe, sizeof(names->exe), exe);
-    bpf_probe_read_kernel_str(names->cgroup, sizeof(names->cgroup), BPF_CORE_READ(node, name));
+    bpf_probe_read_kernel_str(cgroup, ESCORT_NAME, BPF_CORE_READ(node, name));
     node = kernfs_parent(node);
-    if (node) bpf_probe_read_kernel_str(names->parent, sizeof(names->parent), BPF_CORE_READ(node, name));
+    if (node) bpf_probe_read_kernel_str(parent, parent_size, BPF_CORE_READ(node, name));
 }
 
 /* Entry of struct pid's table at `level`. The index varies, so the address is reckoned from relocated sizes.
@@ -108,35 +104,56 @@ static __always_inline bool descends_in_cgroup(struct task_struct* task, struct 
 }
 
 struct unit_search {
-    const struct names* names;
+    const char* cgroup;
     void* rules;
     __u32 units; /* bit set of those to compare */
     bool found;
 };
 
 static long compare_unit(__u32 index, struct unit_search* search) {
-    const __u64* name = (const __u64*)search->names->cgroup;
+    const __u64* name = (const __u64*)search->cgroup;
     struct escort_rule* rule;
     __u64 difference = 0;
 
     if (!(search->units & (1u << (index & 31)))) return 0;
     rule = find_rule(search->rules, ESCORT_RULE_EXEMPT_UNIT, index);
     if (!rule) return 0;
-    for (int i = 0; i < ESCORT_NAME / 8; i++) difference |= name[i] ^ ((const __u64*)rule->unit)[i];
+    for (int i = 0; i < ESCORT_NAME / 8; i++)
+        difference |= name[i] ^ ((const __u64*)rule->unit)[i];
     search->found = difference == 0;
     return search->found;
 }
 
-/* Is it a job of a unit that may switch to this account (`exempt:`)? Only asked of a task without a label. */
-static __always_inline bool is_exempt(struct task_struct* task, __u32 uid, const struct names* names, void* inner,
-                                      const struct escort_config* cfg) {
-    struct escort_rule* account = find_rule(inner, ESCORT_RULE_EXEMPT_UID, uid);
-    struct unit_search search = {.names = names, .rules = inner};
-    struct kernfs_node* node = cgroup_node(task);
+/* The two below are functions of their own so that their names are off the stack again (512 bytes for all
+ * frames together) before anything else is done. */
 
-    search.units = account ? account->units : 0;
-    if (!search.units || !escort_name_is(names->parent, "system.slice")) return false;
-    if (BPF_CORE_READ(kernfs_parent(kernfs_parent(node)), id) != cfg->cgroup_root) return false;
+/* How a task comes to an account: its escort_entry. */
+static __noinline __u32 way_in(struct task_struct* task) {
+    char exe[24] = {};    /* "systemd-executor" is the longest that matters */
+    char parent[16] = {}; /* "system.slice" is */
+    char cgroup[ESCORT_NAME] = {};
+
+    read_exe(task, exe, sizeof(exe));
+    read_cgroup(task, cgroup, parent, sizeof(parent));
+    return escort_entry_of(exe, cgroup, parent);
+}
+
+/* Is it a job of a unit that may switch to this account (`exempt:`)? Only asked of a task without a label. */
+static __noinline __u32 is_exempt(struct task_struct* task, __u32 uid, struct escort_config* cfg) {
+    struct kernfs_node* node = cgroup_node(task);
+    struct unit_search search = {.rules = get_rules()};
+    char cgroup[ESCORT_NAME] = {};
+    struct escort_rule* account;
+    char parent[16] = {};
+
+    if (!search.rules) return 0;
+    account = find_rule(search.rules, ESCORT_RULE_EXEMPT_UID, uid);
+    if (!account || !account->units) return 0;
+    read_cgroup(task, cgroup, parent, sizeof(parent));
+    if (!escort_name_is(parent, "system.slice")) return 0;
+    if (BPF_CORE_READ(kernfs_parent(kernfs_parent(node)), id) != cfg->cgroup_root) return 0;
+    search.cgroup = cgroup;
+    search.units = account->units;
     bpf_loop(ESCORT_MAX_EXEMPT_UNITS, compare_unit, &search, 0);
     return search.found && descends_in_cgroup(task, node, cfg);
 }

@@ -3,6 +3,7 @@
 #include "approvals/base64url.h"
 
 #include <array>
+#include <fmt/format.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -44,13 +45,13 @@ std::optional<std::string> thumbprint_input(EVP_PKEY* key, Alg alg) {
         if (EVP_PKEY_get_raw_public_key(key, reinterpret_cast<unsigned char*>(raw.data()), &size) != 1 ||
             size != 32)
             return std::nullopt;
-        return R"({"crv":"Ed25519","kty":"OKP","x":")" + base64url_encode(raw) + "\"}";
+        return fmt::format(R"({{"crv":"Ed25519","kty":"OKP","x":"{}"}})", base64url_encode(raw));
     }
     const auto x = coordinate(key, OSSL_PKEY_PARAM_EC_PUB_X, coordinate_bytes(alg));
     const auto y = coordinate(key, OSSL_PKEY_PARAM_EC_PUB_Y, coordinate_bytes(alg));
     if (!x || !y) return std::nullopt;
     const std::string curve = alg == Alg::es256 ? "P-256" : "P-384";
-    return R"({"crv":")" + curve + R"(","kty":"EC","x":")" + *x + R"(","y":")" + *y + "\"}";
+    return fmt::format(R"({{"crv":"{}","kty":"EC","x":"{}","y":"{}"}})", curve, *x, *y);
 }
 
 } // namespace

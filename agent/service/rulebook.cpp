@@ -19,7 +19,7 @@ bool Rulebook::set_accounts(AccountsAnswer accounts) {
     auto fresh = resolve_principals(set_, accounts_);
     for (const auto& account : singles_)
         if (const auto policy = governs(set_, account))
-            fresh.by_uid.try_emplace(account.uid, account.name, *policy);
+            fresh.by_uid.try_emplace(account.uid, Principal{account.name, *policy});
     const auto same = [](const auto& left, const auto& right) {
         return left.first == right.first && left.second.account == right.second.account &&
                left.second.policy == right.second.policy;
@@ -33,7 +33,7 @@ bool Rulebook::set_accounts(AccountsAnswer accounts) {
 bool Rulebook::add_account(const Account& account) {
     const auto policy = governs(set_, account);
     if (!policy) return false;
-    if (!principals_.by_uid.try_emplace(account.uid, account.name, *policy).second) return false;
+    if (!principals_.by_uid.try_emplace(account.uid, Principal{account.name, *policy}).second) return false;
     singles_.push_back(account);
     return true;
 }
@@ -60,7 +60,9 @@ Verdict Rulebook::judge(const Governed& governed, const SessionFacts& facts, con
 // A policy exempts jobs for the accounts that it governs, no others; several policies may name one unit.
 std::vector<ExemptRule> Rulebook::exemptions() const {
     std::map<std::string, std::set<std::uint32_t>> by_unit;
-    for (const auto& [uid, principal] : principals_.by_uid) {
+    for (const auto& entry : principals_.by_uid) {
+        const auto uid = entry.first;
+        const Principal& principal = entry.second; // clang 14 can't capture a structured binding
         for (const auto& exempt : set_.policies.at(principal.policy).exempt) {
             const bool named = exempt.accounts.empty() ||
                                std::any_of(exempt.accounts.begin(), exempt.accounts.end(), [&](const auto& name) {

@@ -15,7 +15,7 @@ namespace escort::test {
 namespace {
 
 Programs start(bool fresh) {
-    if (fresh) REQUIRE(Programs::remove_pins(pins()));
+    if (fresh) forget_pins();
     auto programs = Programs::start({.pins = pins(), .boot = 0x7e57, .first_number = 1, .uid_min = 60000});
     if (!programs) FAIL(programs.error().text());
     return std::move(*programs);
@@ -26,6 +26,12 @@ int outcome(int status) {
 }
 
 } // namespace
+
+// The kernel lets go of an unpinned link a little later than the unlink returns.
+void forget_pins() {
+    REQUIRE(Programs::remove_pins(pins()));
+    REQUIRE(eventually([] { return run([] { become(kSupport); }) == 0; }));
+}
 
 std::string pins() {
     return std::string(std::getenv("ESCORT_TEST_BPFFS")) + "/escortd";

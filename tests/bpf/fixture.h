@@ -45,6 +45,7 @@ class Kernel {
 };
 
 std::string pins();
+void forget_pins(); // and waits until nothing is enforced any more
 
 // Forks; the child runs `body` and exits 0 (the canary: it got to the end). -SIGNAL when a signal killed it,
 // its exit code otherwise.

@@ -190,7 +190,7 @@ TEST_CASE("life: the programs outlive the agent; the next one adopts them and th
 }
 
 TEST_CASE("life: sessions that were there before are found, labelled once and only then killed") {
-    REQUIRE(Programs::remove_pins(pins()));
+    forget_pins();
     Child support([] { become(kSupport), stay(); });
     Child tenant([] { become(kTenant), stay(); });
     REQUIRE(eventually([&] {
