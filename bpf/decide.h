@@ -50,6 +50,11 @@ ESCORT_INLINE __u32 escort_window(const struct escort_facts* facts) {
     return ESCORT_REASON_WINDOW;
 }
 
+/* Is the account's policy one that only logs (mode: observe, on_violation: log)? */
+ESCORT_INLINE __u32 escort_watched_only(const struct escort_facts* facts) {
+    return (facts->principal_flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG)) != 0;
+}
+
 /* Why a task that carries a label may not go on; ESCORT_REASON_NONE when it may. */
 ESCORT_INLINE __u32 escort_live(const struct escort_facts* facts) {
     if (!facts->verdict_known) return ESCORT_REASON_UNKNOWN_SESSION;
@@ -78,10 +83,16 @@ ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* fa
 
     if (facts->labelled) {
         decision.reason = escort_live(facts);
-        if (decision.reason == ESCORT_REASON_NONE && facts->enters) decision.reason = escort_entered(facts);
-        if (decision.reason == ESCORT_REASON_NONE) return decision;
+        if (decision.reason == ESCORT_REASON_NONE && facts->enters) {
+            decision.reason = escort_entered(facts);
+            decision.observe = escort_watched_only(facts);
+        }
+        if (decision.reason == ESCORT_REASON_NONE) {
+            decision.observe = 0;
+            return decision;
+        }
         decision.refuse = 1;
-        decision.observe = facts->verdict_known && (facts->verdict.flags & ESCORT_VERDICT_OBSERVE) != 0;
+        if (facts->verdict_known && (facts->verdict.flags & ESCORT_VERDICT_OBSERVE)) decision.observe = 1;
     } else {
         if (!facts->enters || !facts->governed) return decision;
         if (facts->exempt) {
@@ -92,7 +103,7 @@ ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* fa
         decision.reason = escort_window(facts);
         if (decision.reason == ESCORT_REASON_WINDOW) return decision;
         decision.refuse = 1;
-        decision.observe = (facts->principal_flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG)) != 0;
+        decision.observe = escort_watched_only(facts);
     }
     decision.signal = !decision.observe && !facts->foreign_leader;
     return decision;

@@ -66,16 +66,18 @@ static __always_inline void open_session(struct task_struct* task, struct escort
         .flags = (dead ? ESCORT_SESSION_REFUSED : 0) | (facts->foreign_leader ? ESCORT_SESSION_THREAD : 0) |
                  (facts->principal_flags & ESCORT_PRINCIPAL_PROBE ? ESCORT_SESSION_PROBE : 0),
     };
+    /* Watched only: nothing ever ends it, its window's end included. */
+    bool watched = escort_watched_only(facts);
     struct escort_verdict verdict = {
-        .deadline_ns = decision.observe ? (__u64)-1 : facts->window_until,
-        .flags = (dead ? ESCORT_VERDICT_DEAD : 0) | (decision.observe ? ESCORT_VERDICT_OBSERVE : 0),
+        .deadline_ns = watched ? (__u64)-1 : facts->window_until,
+        .flags = (dead ? ESCORT_VERDICT_DEAD : 0) | (watched ? ESCORT_VERDICT_OBSERVE : 0),
     };
     __u64 id = record_session(cfg, &session, &verdict);
 
     count(ESCORT_COUNT_OPENED);
     if (!id || !set_label(task, id)) {
         decision.refuse = 1;
-        decision.observe = facts->principal_flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG);
+        decision.observe = watched;
         decision.signal = !decision.observe && !facts->foreign_leader;
         decision.reason = ESCORT_REASON_NO_ROOM;
     }

@@ -64,16 +64,17 @@ std::vector<ExemptRule> Rulebook::exemptions() const {
         const auto uid = entry.first;
         const Principal& principal = entry.second; // clang 14 can't capture a structured binding
         for (const auto& exempt : set_.policies.at(principal.policy).exempt) {
-            const bool named = exempt.accounts.empty() ||
-                               std::any_of(exempt.accounts.begin(), exempt.accounts.end(), [&](const auto& name) {
-                                   return is_glob(name) ? glob_matches(name, principal.account)
-                                                        : name == principal.account;
-                               });
+            const bool named =
+                exempt.accounts.empty() ||
+                std::any_of(exempt.accounts.begin(), exempt.accounts.end(), [&](const auto& name) {
+                    return is_glob(name) ? glob_matches(name, principal.account) : name == principal.account;
+                });
             if (named) by_unit[exempt.unit].insert(uid);
         }
     }
     std::vector<ExemptRule> rules;
-    for (const auto& [unit, uids] : by_unit) rules.push_back({unit, {uids.begin(), uids.end()}});
+    for (const auto& [unit, uids] : by_unit)
+        rules.push_back({unit, {uids.begin(), uids.end()}});
     return rules;
 }
 
