@@ -5,6 +5,8 @@
 #include "service/session_state.h"
 
 #include <bpf/libbpf.h>
+#include <fstream>
+#include <sstream>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -29,6 +31,18 @@ Context context_of(const Agent& agent) {
 } // namespace
 
 namespace {
+// Accounts of people begin here (login.defs(5)); 1000 where it isn't said.
+std::uint32_t uid_min() {
+    std::ifstream file("/etc/login.defs");
+    std::string line, key;
+    while (std::getline(file, line)) {
+        std::istringstream words(line);
+        std::uint32_t value = 0;
+        if (words >> key && key == "UID_MIN" && words >> value) return value;
+    }
+    return 1000;
+}
+
 sd_event* new_loop() {
     sd_event* loop = nullptr;
     return sd_event_default(&loop) >= 0 ? loop : nullptr;
@@ -54,7 +68,7 @@ int Daemon::run() {
         (void)std::fprintf(stderr, "escortd: %s\n", ready.error().text().c_str());
         return 1;
     }
-    if (auto kernel = start_kernel(); !kernel)
+    if (auto kernel = start_kernel(agent_.settings.hooks == Hooks::automatic); !kernel)
         agent_.health->degrade("enforcement", kernel.error().text(), kernel.error().hint);
     resolve_policies();
     start_sessions();
@@ -132,12 +146,13 @@ Status Daemon::start_state() {
     return {};
 }
 
-Status Daemon::start_kernel() {
+Status Daemon::start_kernel(bool allow_fentry) {
     const auto state = load_session_state(agent_.settings.paths.state + "/sessions.json", boot_);
     if (!state) return tl::unexpected(state.error());
     ProgramOptions options;
     options.pins = agent_.settings.paths.pins;
-    options.allow_fentry = agent_.settings.hooks == Hooks::automatic;
+    options.allow_fentry = allow_fentry;
+    options.uid_min = uid_min();
     options.boot = boot_;
     options.first_number = state->next;
     auto programs = Programs::start(options);
@@ -156,6 +171,15 @@ Status Daemon::start_kernel() {
     return {};
 }
 
+void Daemon::stop_kernel() {
+    ring_buffer__free(ring_);
+    ring_ = nullptr;
+    rules_.clear();
+    agent_.sessions.reset();
+    agent_.kernel.reset();
+    agent_.programs.reset();
+}
+
 // The accounts of the set are needed before anything is judged; a directory that hangs must not hold the
 // start.
 void Daemon::resolve_policies() {
@@ -170,7 +194,17 @@ void Daemon::resolve_policies() {
 void Daemon::start_sessions() {
     if (!agent_.sessions) return;
     push_rules();
-    if (auto proof = prove_enforcement(); !proof) {
+    auto proof = prove_enforcement();
+    if (!proof && agent_.programs->hooks() == HookSet::fentry) {
+        // Attached, but they don't fire: the other set.
+        stop_kernel();
+        if (start_kernel(false)) {
+            push_rules();
+            proof = prove_enforcement();
+        }
+        if (!agent_.sessions) return;
+    }
+    if (!proof) {
         agent_.health->degrade("enforcement", proof.error().text(), proof.error().hint);
     } else {
         agent_.tier = "kill";

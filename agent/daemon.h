@@ -33,7 +33,8 @@ class Daemon {
     using Source = std::unique_ptr<sd_event_source, Unref>;
 
     [[nodiscard]] Status start_state();
-    [[nodiscard]] Status start_kernel();
+    [[nodiscard]] Status start_kernel(bool allow_fentry);
+    void stop_kernel();
     void resolve_policies();
     void start_sessions();
     [[nodiscard]] Status start_control();

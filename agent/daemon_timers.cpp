@@ -64,6 +64,7 @@ void Daemon::tick() {
     check_pins();
     check_ring();
     if (ticks_ % kTicksToSave == 0) {
+        agent_.documents->scan(); // what could not be persisted, or was missed
         if (auto saved = agent_.store->save_time(now); !saved)
             agent_.health->degrade("state", saved.error().text(),
                                    "check space and permissions of the state folder");

@@ -43,13 +43,15 @@ Result<SweepResult> sweep(const KernelState& state, std::uint64_t id) {
     return result;
 }
 
-Result<std::size_t> count_processes(const KernelState& state, std::uint64_t id) {
-    const auto tasks = state.labelled(id);
-    if (!tasks) return tl::unexpected(tasks.error());
-    std::set<std::uint32_t> processes;
-    for (const auto& task : *tasks)
-        if (!gone(task)) processes.insert(task.tgid);
-    return processes.size();
+std::map<std::uint64_t, std::size_t> count_processes(const KernelState& state) {
+    std::map<std::uint64_t, std::set<std::uint32_t>> processes;
+    if (const auto tasks = state.labelled(0))
+        for (const auto& task : *tasks)
+            if (!gone(task)) processes[task.id].insert(task.tgid);
+    std::map<std::uint64_t, std::size_t> counts;
+    for (const auto& [id, pids] : processes)
+        counts.emplace(id, pids.size());
+    return counts;
 }
 
 } // namespace escort

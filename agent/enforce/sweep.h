@@ -5,6 +5,7 @@
 #include "kernel/state.h"
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -23,7 +24,7 @@ struct SweepResult {
 // is never hit. A thread whose process is not of the session is left to the kernel's own hooks.
 [[nodiscard]] Result<SweepResult> sweep(const KernelState& state, std::uint64_t id);
 
-// Processes of the session alive now; 0 when none is.
-[[nodiscard]] Result<std::size_t> count_processes(const KernelState& state, std::uint64_t id);
+// Processes alive now, by session, in one pass; a session that has none is not there.
+[[nodiscard]] std::map<std::uint64_t, std::size_t> count_processes(const KernelState& state);
 
 } // namespace escort

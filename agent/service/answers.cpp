@@ -123,10 +123,9 @@ json verdict_json(const Verdict& verdict) {
             {"rules", std::move(rules)}};
 }
 
-json session_json(const Agent& agent, const Session& session, bool whole) {
+json session_json(const Agent& agent, const Session& session, std::size_t processes, bool whole) {
     json verdict = verdict_json(session.verdict);
     const bool ended = session.stage == Stage::ended;
-    const json processes = ended ? json(0) : json(agent.sessions->processes(session.id));
     json result{
         {"id", session_name(session.id)},
         {"account", session.account},

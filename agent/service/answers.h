@@ -9,8 +9,9 @@
 namespace escort {
 
 [[nodiscard]] nlohmann::json status_json(const Agent& agent);
-// `whole`: with what only `session ID` shows.
-[[nodiscard]] nlohmann::json session_json(const Agent& agent, const Session& session, bool whole);
+// `processes`: alive now. `whole`: with what only `session ID` shows.
+[[nodiscard]] nlohmann::json session_json(const Agent& agent, const Session& session, std::size_t processes,
+                                          bool whole);
 [[nodiscard]] nlohmann::json approvals_json(const Agent& agent);
 // The lists in force with their raw bytes, so that the embedded broker can make the next one.
 [[nodiscard]] nlohmann::json documents_json(const Agent& agent);

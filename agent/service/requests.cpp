@@ -31,11 +31,12 @@ void no_kernel(const Reply& reply) {
 void sessions(const Agent& agent, const json& params, const Reply& reply) {
     if (!agent.sessions) return no_kernel(reply);
     json list = json::array();
+    const auto counts = agent.sessions->process_counts();
     for (const auto& [id, session] : agent.sessions->table().live())
-        list.push_back(session_json(agent, session, false));
+        list.push_back(session_json(agent, session, counts.contains(id) ? counts.at(id) : 0, false));
     if (params.value("all", false))
         for (const auto& session : agent.sessions->table().ended())
-            list.push_back(session_json(agent, session, false));
+            list.push_back(session_json(agent, session, 0, false));
     reply.ok(list);
 }
 
@@ -58,8 +59,11 @@ Session* find_session(const Agent& agent, const json& params, const Reply& reply
 }
 
 void session(const Agent& agent, const json& params, const Reply& reply) {
-    if (const Session* found = find_session(agent, params, reply))
-        reply.ok(session_json(agent, *found, true));
+    const Session* found = find_session(agent, params, reply);
+    if (found == nullptr) return;
+    const auto counts = agent.sessions->process_counts();
+    const auto live = counts.find(found->id);
+    reply.ok(session_json(agent, *found, live == counts.end() ? 0 : live->second, true));
 }
 
 void kill(Agent& agent, const json& params, const Peer& peer, const Reply& reply) {

@@ -138,11 +138,12 @@ void Sessions::apply(Session& session, Verdict verdict) {
                                                                 : "none";
     tell_kernel(session);
     if (changed) write_verdict(session, 0);
-    if (changed && on_change) on_change();
+    if (changed && session.verdict.approval && on_change) on_change();
 }
 
 void Sessions::tell_kernel(Session& session) {
-    const bool spared = session.verdict.ruling == Ruling::denied || session.verdict.observe;
+    const bool spared =
+        session.verdict.ruling == Ruling::denied || session.verdict.observe || session.verdict.log_only;
     for (const auto& account : session.verdict.also) {
         const auto uid = rulebook_.uid_of(account);
         if (!uid || std::find(session.also.begin(), session.also.end(), *uid) != session.also.end()) continue;
@@ -236,7 +237,7 @@ void Sessions::finish(const Ended& ended) {
     waiting_.erase(first, last);
     for (const auto& done : callers)
         done(*table_.find(ended.id), ended);
-    if (on_change) on_change();
+    if (!record.approval.empty() && on_change) on_change(); // others leave nothing to save
 }
 
 bool Sessions::kill(std::uint64_t id, EndedByHand by, Done done) {
@@ -278,8 +279,8 @@ std::set<std::uint64_t> Sessions::ending() const {
     return ids;
 }
 
-std::size_t Sessions::processes(std::uint64_t id) const {
-    return count_processes(kernel_, id).value_or(0);
+std::map<std::uint64_t, std::size_t> Sessions::process_counts() const {
+    return count_processes(kernel_);
 }
 
 std::map<std::string, ApprovalId> Sessions::approvals() const {

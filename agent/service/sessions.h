@@ -53,7 +53,8 @@ class Sessions {
     [[nodiscard]] std::set<std::uint64_t> ending() const;
 
     [[nodiscard]] SessionTable& table() { return table_; }
-    [[nodiscard]] std::size_t processes(std::uint64_t id) const;
+    // Live processes of each session that has any.
+    [[nodiscard]] std::map<std::uint64_t, std::size_t> process_counts() const;
 
     // Called when what must outlive a restart has changed (approvals(), next_number of the kernel).
     std::function<void()> on_change;

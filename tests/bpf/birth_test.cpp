@@ -91,6 +91,13 @@ TEST_CASE("birth: observe and the momentary change that pam_keyinit makes") {
     const auto events = kernel.events();
     REQUIRE(!events.empty());
     CHECK(events[0].flags == ESCORT_EVENT_OBSERVED);
+    kernel.rules(20, Mode::observe); // a window that ends: nothing ends with it
+    CHECK(run([] {
+              syscall(SYS_setresuid, kSupport, kSupport, 0);
+              usleep(50'000);
+              syscall(SYS_setresuid, 0, 0, 0);
+          }) == 0);
+    kernel.events();
 
     kernel.rules(60'000);
     CHECK(run([] { syscall(SYS_setreuid, kSupport, -1), syscall(SYS_setreuid, 0, -1); }) == 0);

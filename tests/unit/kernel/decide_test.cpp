@@ -163,3 +163,15 @@ TEST_CASE("decide: a released session is nobody's until it enters an account aga
     facts.uid = 1001;
     CHECK(escort_decide(&facts).signal == 1);
 }
+
+TEST_CASE("decide: entering an account whose policy only logs ends nothing") {
+    auto facts = member();
+    facts.enters = 1;
+    facts.uid = 1002;
+    facts.principal_flags = ESCORT_PRINCIPAL_OBSERVE;
+    CHECK(escort_decide(&facts).refuse == 1);
+    CHECK(escort_decide(&facts).observe == 1);
+    CHECK(escort_decide(&facts).signal == 0);
+    facts.verdict.flags |= ESCORT_VERDICT_DEAD; // but a dead session is dead
+    CHECK(escort_decide(&facts).signal == 1);
+}
