@@ -1,9 +1,8 @@
 /* What the benchmark runs inside a test host: one act, timed as closely as a process can.
  *
- *   probe starts COUNT UID CANARY   COUNT times: a child takes the uid and execs a program that writes CANARY;
- *                                   prints how many got that far, and the time from the call to the death
- *   probe reap FROM TO PID...       renames FROM to TO (a document into the spool), waits until every PID is
- *                                   gone and prints the microseconds
+ *   probe starts COUNT UID CANARY   COUNT times: a child takes the uid and execs a program that writes
+ * CANARY; prints how many got that far, and the time from the call to the death probe reap FROM TO PID...
+ * renames FROM to TO (a document into the spool), waits until every PID is gone and prints the microseconds
  *   probe loop COUNT                COUNT times posix_spawn of /bin/true: prints the microseconds for one */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,11 +46,13 @@ static void start(struct slot* slot, uid_t uid, const char* canary) {
 }
 
 static int starts(int count, uid_t uid, const char* canary) {
-    struct slot* slots = mmap(NULL, 2 * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct slot* slots =
+        mmap(NULL, 2 * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     uint64_t* took = calloc((size_t)count, sizeof *took);
     int begun = 0, done = 0, lived = 0;
     if (slots == MAP_FAILED || took == NULL) return 1;
-    for (int i = 0; i < 2 && begun < count; i++, begun++) start(&slots[i], uid, canary);
+    for (int i = 0; i < 2 && begun < count; i++, begun++)
+        start(&slots[i], uid, canary);
     while (done < count) {
         int status = 0;
         const pid_t pid = wait(&status);
@@ -65,8 +66,9 @@ static int starts(int count, uid_t uid, const char* canary) {
         }
     }
     qsort(took, (size_t)count, sizeof *took, by_value);
-    printf("{\"starts\": %d, \"lived\": %d, \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f}\n", count, lived,
-           (double)took[count / 2] / 1e3, (double)took[count * 99 / 100] / 1e3, (double)took[count - 1] / 1e3);
+    printf("{\"starts\": %d, \"lived\": %d, \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f}\n", count,
+           lived, (double)took[count / 2] / 1e3, (double)took[count * 99 / 100] / 1e3,
+           (double)took[count - 1] / 1e3);
     return 0;
 }
 
@@ -98,14 +100,16 @@ static int loop(int count) {
     const uint64_t begin = now_ns();
     for (int i = 0; i < count; i++) {
         pid_t pid;
-        if (posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, NULL) != 0 || waitpid(pid, NULL, 0) != pid) return 1;
+        if (posix_spawn(&pid, "/bin/true", NULL, NULL, arguments, NULL) != 0 || waitpid(pid, NULL, 0) != pid)
+            return 1;
     }
     printf("{\"spawn_us\": %.2f}\n", (double)(now_ns() - begin) / 1e3 / count);
     return 0;
 }
 
 int main(int argc, char** argv) {
-    if (argc == 5 && strcmp(argv[1], "starts") == 0) return starts(atoi(argv[2]), (uid_t)atoi(argv[3]), argv[4]);
+    if (argc == 5 && strcmp(argv[1], "starts") == 0)
+        return starts(atoi(argv[2]), (uid_t)atoi(argv[3]), argv[4]);
     if (argc > 4 && strcmp(argv[1], "reap") == 0) return reap(argv[2], argv[3], argc - 4, argv + 4);
     if (argc == 3 && strcmp(argv[1], "loop") == 0) return loop(atoi(argv[2]));
     fprintf(stderr, "usage: probe starts COUNT UID CANARY | reap FROM TO PID... | loop COUNT\n");
