@@ -1,4 +1,4 @@
-"""tools/bench: boots a test host, installs the package, measures what issue and README promise, prints a table.
+"""tools/bench: boots a test host, installs the package, measures what the README promises, prints a table.
 
 Nothing is asserted: the machine is noisy. The targets stand beside the figures for whoever reads them.
 """
@@ -6,7 +6,6 @@ Nothing is asserted: the machine is noisy. The targets stand beside the figures 
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -126,7 +125,7 @@ def idle(host: Host) -> None:
 
 def main() -> int:
     probe = build_probe()
-    with tempfile.TemporaryDirectory(), Host() as host:
+    with Host() as host:
         product.install(host)
         product.found_broker(host)
         host.send(probe, PROBE)
