@@ -14,7 +14,7 @@ namespace escort {
 
 namespace {
 
-constexpr std::uint64_t kResolve_us = 2'500'000; // the accounts' look-up at the start, at most
+constexpr std::uint64_t kResolveUs = 2'500'000;  // the accounts' look-up at the start, at most
 constexpr std::uint64_t kNumbersReserved = 1024; // session numbers, so that state isn't written for each
 
 Context context_of(const Agent& agent) {
@@ -185,7 +185,7 @@ void Daemon::stop_kernel() {
 void Daemon::resolve_policies() {
     const auto done = std::make_shared<bool>(false);
     agent_.policies->reload([done](const PolicyReload&) { *done = true; });
-    const std::uint64_t until = boot_ns() + kResolve_us * 1000;
+    const std::uint64_t until = boot_ns() + kResolveUs * 1000;
     while (!*done && boot_ns() < until)
         if (sd_event_run(loop_.get(), 50'000) < 0) break;
     if (!*done) agent_.policies->go_on_without();

@@ -13,7 +13,7 @@
 namespace escort {
 
 namespace {
-constexpr std::uint64_t kTick_us = 1'000'000;
+constexpr std::uint64_t kTickUs = 1'000'000;
 constexpr std::uint64_t kTicksToSave = 60;
 constexpr std::uint64_t kTicksToReconcile = 30;
 constexpr std::uint64_t kTicksToRefresh = 300; // accounts of a directory that no local file tells of
@@ -34,7 +34,7 @@ void Daemon::start_timers() {
         sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT); // before everything else
         sources_.emplace_back(source);
     }
-    if (sd_event_add_time_relative(loop_.get(), &source, CLOCK_MONOTONIC, kTick_us, 1000, on_tick, this) >= 0)
+    if (sd_event_add_time_relative(loop_.get(), &source, CLOCK_MONOTONIC, kTickUs, 1000, on_tick, this) >= 0)
         tick_.reset(source);
     watch_wall_clock();
     arm_deadline();
@@ -46,7 +46,7 @@ int Daemon::on_signal(sd_event_source* source, const signalfd_siginfo*, void*) {
 
 int Daemon::on_tick(sd_event_source* source, std::uint64_t, void* self) {
     static_cast<Daemon*>(self)->tick();
-    sd_event_source_set_time_relative(source, kTick_us);
+    sd_event_source_set_time_relative(source, kTickUs);
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 

@@ -127,7 +127,7 @@ bool Server::may(const Peer& peer, Permission permission) const {
     return permission == Permission::read && settings_.group && peer.in_group(*settings_.group);
 }
 
-void Server::dispatch(const Call& call, const Peer& peer, Reply reply) {
+void Server::dispatch(const Call& call, const Peer& peer, const Reply& reply) {
     const auto request = requests_.find(call.name);
     if (request == requests_.end()) return reply.fail(Exit::usage, {"request", "is not known: " + call.name});
     if (!may(peer, request->second.permission))

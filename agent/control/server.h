@@ -27,7 +27,7 @@ enum class Permission {
 };
 
 // Must answer through `reply`, now or later.
-using Handler = std::function<void(const nlohmann::json& params, const Peer& peer, Reply reply)>;
+using Handler = std::function<void(const nlohmann::json& params, const Peer& peer, const Reply& reply)>;
 
 struct Request {
     std::string name;
@@ -70,7 +70,7 @@ class Server {
     void accept_one();
     [[nodiscard]] std::optional<Failure> judge(const Peer& peer) const;
     [[nodiscard]] bool may(const Peer& peer, Permission permission) const;
-    void dispatch(const Call& call, const Peer& peer, Reply reply);
+    void dispatch(const Call& call, const Peer& peer, const Reply& reply);
     [[nodiscard]] std::size_t buffered() const;
     void forget(Connection* connection);
     static int on_connect(sd_event_source* source, int fd, std::uint32_t events, void* self);

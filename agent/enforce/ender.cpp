@@ -8,8 +8,8 @@
 namespace escort {
 
 namespace {
-constexpr std::uint64_t kFirstPause_us = 2'000;
-constexpr std::uint64_t kLongestPause_us = 200'000; // a task in uninterruptible sleep dies when it wakes
+constexpr std::uint64_t kFirstPauseUs = 2'000;
+constexpr std::uint64_t kLongestPauseUs = 200'000; // a task in uninterruptible sleep dies when it wakes
 } // namespace
 
 Ender::Ender(const KernelState& state, sd_event* loop, Done done)
@@ -29,7 +29,7 @@ void Ender::begin(std::uint64_t id) {
         finish(id, boot_ns());
         return;
     }
-    pause_us_ = kFirstPause_us;
+    pause_us_ = kFirstPauseUs;
     arm();
 }
 
@@ -63,7 +63,7 @@ int Ender::on_timer(sd_event_source*, std::uint64_t, void* self) {
         if (ender.pass(id, ending)) over.push_back(id);
     for (const auto id : over)
         ender.finish(id, boot_ns());
-    ender.pause_us_ = std::min(ender.pause_us_ * 2, kLongestPause_us);
+    ender.pause_us_ = std::min(ender.pause_us_ * 2, kLongestPauseUs);
     ender.arm();
     return 0;
 }

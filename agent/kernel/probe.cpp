@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kLived = 0; // exit codes of the child
 constexpr int kCouldNot = 1;
-constexpr int kTimeout_ms = 1000;
+constexpr int kTimeoutMs = 1000;
 
 // After fork, so by bare system calls only.
 [[noreturn]] void enter_and_leave() {
@@ -32,7 +32,7 @@ Status prove_enforcement() {
     if (child == 0) enter_and_leave();
     const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     pollfd wait{pidfd.get(), POLLIN, 0};
-    if (!pidfd.valid() || ::poll(&wait, 1, kTimeout_ms) != 1) ::kill(child, SIGKILL);
+    if (!pidfd.valid() || ::poll(&wait, 1, kTimeoutMs) != 1) ::kill(child, SIGKILL);
     int status = 0;
     if (::waitpid(child, &status, 0) != child) return fail_errno("canary", "wait", errno);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return {};

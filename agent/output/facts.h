@@ -43,7 +43,7 @@ struct SessionRecord {
     std::int64_t started = 0;               // seconds since the epoch; 0: not known
     std::int64_t ended = 0;
     std::int64_t deadline = 0; // when an approved session will end; 0: not known
-    std::string operator_;     // who ended it by hand
+    std::string operated_by;   // who ended it by hand
     std::string note;          // what the operator gave as reason; goes into the message
 };
 

@@ -36,8 +36,8 @@ enum class Field : std::uint8_t {
     asserted_by,
     approvers, // ids separated by commas
     proven_key,
-    operator_, // who ran escortctl
-    started,   // seconds since the epoch, as is `ended`
+    operated_by, // who ran escortctl
+    started,     // seconds since the epoch, as is `ended`
     ended,
     policy_sha256,
     mode,

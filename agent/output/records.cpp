@@ -110,7 +110,7 @@ Record operator_act(const std::string& who, const std::string& what, const std::
     Record record(Event::operator_act,
                   fmt::format("{} ran '{}{}'{}.", who, what, object.empty() ? "" : " " + object,
                               reason.empty() ? "" : ": " + reason));
-    record.set(Field::operator_, who);
+    record.set(Field::operated_by, who);
     record.set(Field::action, what);
     // A session id is BOOT-NUMBER; everything else that an operator names stands in the message alone.
     if (what == "kill" || what == "freeze" || what == "thaw") record.set(Field::session, object);

@@ -72,7 +72,7 @@ void set_session(Record& record, const SessionRecord& session) {
     record.set(Field::processes, number(session.processes));
     record.set(Field::started, epoch(session.started));
     record.set(Field::ended, epoch(session.ended));
-    record.set(Field::operator_, session.operator_);
+    record.set(Field::operated_by, session.operated_by);
 }
 
 } // namespace escort

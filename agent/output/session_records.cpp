@@ -51,7 +51,7 @@ Record session_killed(const SessionRecord& session) {
     std::string text = fmt::format("Session {} killed: {}: {}; {} dead", session.id, session_phrase(session),
                                    session.reason, processes_text(session));
     if (session.latency_us) text += fmt::format(" within {} us", *session.latency_us);
-    if (!session.operator_.empty()) text += "; by " + session.operator_;
+    if (!session.operated_by.empty()) text += "; by " + session.operated_by;
     if (!session.note.empty()) text += ": " + session.note;
     return about(Event::session_killed, session, text + ".");
 }

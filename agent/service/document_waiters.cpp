@@ -9,7 +9,7 @@ namespace escort {
 
 namespace {
 
-constexpr std::uint64_t kPatience_us = 5'000'000;
+constexpr std::uint64_t kPatienceUs = 5'000'000;
 
 // One answer that collects the sessions as they end; sent by the last of them.
 struct Collected {
@@ -56,7 +56,7 @@ void DocumentWaiters::answer(const Outcome& outcome, const control::Reply& reply
         });
 }
 
-void DocumentWaiters::wait(const std::string& sha256, control::Reply reply) {
+void DocumentWaiters::wait(const std::string& sha256, const control::Reply& reply) {
     if (const Outcome* outcome = agent_.documents->outcome(sha256)) {
         answer(*outcome, reply);
         return;
@@ -64,10 +64,10 @@ void DocumentWaiters::wait(const std::string& sha256, control::Reply reply) {
     Waiting& waiting = waiting_[sha256];
     waiting.owner = this;
     waiting.sha256 = sha256;
-    waiting.replies.push_back(std::move(reply));
+    waiting.replies.push_back(reply);
     if (waiting.timer) return;
     sd_event_source* timer = nullptr;
-    if (sd_event_add_time_relative(loop_, &timer, CLOCK_MONOTONIC, kPatience_us, 100'000, on_timeout,
+    if (sd_event_add_time_relative(loop_, &timer, CLOCK_MONOTONIC, kPatienceUs, 100'000, on_timeout,
                                    &waiting) >= 0)
         waiting.timer.reset(timer);
 }

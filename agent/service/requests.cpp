@@ -131,33 +131,33 @@ void reload(Agent& agent, const Peer& peer, const Reply& reply) {
 std::vector<control::Request> requests(Agent& agent, DocumentWaiters& waiters) {
     return {
         {"status", Permission::read,
-         [&](const json&, const Peer&, Reply reply) { reply.ok(status_json(agent)); }},
+         [&](const json&, const Peer&, const Reply& reply) { reply.ok(status_json(agent)); }},
         {"sessions", Permission::read,
-         [&](const json& params, const Peer&, Reply reply) { sessions(agent, params, reply); }},
+         [&](const json& params, const Peer&, const Reply& reply) { sessions(agent, params, reply); }},
         {"session", Permission::read,
-         [&](const json& params, const Peer&, Reply reply) { session(agent, params, reply); }},
+         [&](const json& params, const Peer&, const Reply& reply) { session(agent, params, reply); }},
         {"approvals", Permission::read,
-         [&](const json&, const Peer&, Reply reply) { reply.ok(approvals_json(agent)); }},
+         [&](const json&, const Peer&, const Reply& reply) { reply.ok(approvals_json(agent)); }},
         {"explain", Permission::read,
-         [&](const json& params, const Peer&, Reply reply) { explain(agent, params, reply); }},
+         [&](const json& params, const Peer&, const Reply& reply) { explain(agent, params, reply); }},
         {"policy_show", Permission::read,
-         [&](const json&, const Peer&, Reply reply) {
+         [&](const json&, const Peer&, const Reply& reply) {
              auto shown = show_json(agent.rulebook->policies());
              shown["text"] = show_text(agent.rulebook->policies());
              reply.ok(shown);
          }},
         {"documents", Permission::operate,
-         [&](const json&, const Peer&, Reply reply) { reply.ok(documents_json(agent)); }},
+         [&](const json&, const Peer&, const Reply& reply) { reply.ok(documents_json(agent)); }},
         {"document_result", Permission::operate,
-         [&](const json& params, const Peer&, Reply reply) {
+         [&](const json& params, const Peer&, const Reply& reply) {
              const auto sha256 = text_of(params, "sha256");
              if (!sha256) return reply.fail(Exit::usage, {"document_result", "sha256 must be given"});
-             waiters.wait(*sha256, std::move(reply));
+             waiters.wait(*sha256, reply);
          }},
         {"kill", Permission::operate,
-         [&](const json& params, const Peer& peer, Reply reply) { kill(agent, params, peer, reply); }},
+         [&](const json& params, const Peer& peer, const Reply& reply) { kill(agent, params, peer, reply); }},
         {"reload", Permission::operate,
-         [&](const json&, const Peer& peer, Reply reply) { reload(agent, peer, reply); }},
+         [&](const json&, const Peer& peer, const Reply& reply) { reload(agent, peer, reply); }},
     };
 }
 

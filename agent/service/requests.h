@@ -19,7 +19,7 @@ class DocumentWaiters {
     DocumentWaiters(Agent& agent, sd_event* loop) : agent_(agent), loop_(loop) {}
 
     // Answers within 5 s, or when the sessions that the document ended are dead.
-    void wait(const std::string& sha256, control::Reply reply);
+    void wait(const std::string& sha256, const control::Reply& reply);
     // A document was judged, and what it ended is ending.
     void judged(const Outcome& outcome);
 

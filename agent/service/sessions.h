@@ -20,8 +20,8 @@ namespace escort {
 
 // Why a session ends, where it isn't its own verdict: by hand.
 struct EndedByHand {
-    std::string operator_; // who
-    std::string note;      // their reason
+    std::string operated_by; // who
+    std::string note;        // their reason
 };
 
 class Sessions {

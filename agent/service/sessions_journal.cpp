@@ -30,7 +30,7 @@ SessionRecord Sessions::record_of(const Session& session) const {
     record.ended = session.ended;
     if (session.killed > 0) record.processes = session.killed;
     if (const auto hand = by_hand_.find(session.id); hand != by_hand_.end()) {
-        record.operator_ = hand->second.operator_;
+        record.operated_by = hand->second.operated_by;
         record.note = hand->second.note;
     }
     if (!verdict.approval) return record;

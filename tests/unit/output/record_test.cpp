@@ -120,14 +120,14 @@ TEST_CASE("records: sessions") {
     CHECK(session_approved(s).priority == Priority::alert);
 
     s.reason = "operator";
-    s.operator_ = "uid 0";
+    s.operated_by = "uid 0";
     s.note = "drill";
     s.processes = 3;
     const Record killed = session_killed(s);
     CHECK(killed.message ==
           "Session 7f3a2c1e-42 killed: azsupport by sshd from 203.0.113.7 (engineer eng-42): "
           "operator; 3 processes dead within 120 us; by uid 0: drill.");
-    CHECK(value_of(killed, Field::operator_) == "uid 0");
+    CHECK(value_of(killed, Field::operated_by) == "uid 0");
     s.ended = s.started + 90;
     CHECK(session_ended(s).message.ends_with(", after 90 s."));
     CHECK(value_of(session_ended(s), Field::ended) == "1767225690");
