@@ -86,7 +86,7 @@ Outcome<json> deliver(const Context& context, const ApprovalList& list, const st
     if (const auto written = write_file_atomically(path, document, 0640); !written)
         return not_so(written.error());
 
-    const auto verdict = context.ask("document_result", {{"sha256", sha256_hex(document)}}, kPatience);
+    auto verdict = context.ask("document_result", {{"sha256", sha256_hex(document)}}, kPatience);
     if (!verdict) return verdict;
     const std::string outcome = text_of(*verdict, "outcome");
     if (outcome == "accepted") return verdict;
