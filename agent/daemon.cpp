@@ -6,6 +6,7 @@
 
 #include <bpf/libbpf.h>
 #include <fstream>
+#include <malloc.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -126,7 +127,11 @@ Status Daemon::start_state() {
     boot_ = *boot;
     agent_.documents->reverify(agent_.store->trust(), settings.issuers); // says which keys are no keys
     agent_.documents->on_change = [this] { rules_changed(); };
-    agent_.documents->on_outcome = [this](const Outcome& outcome) { waiters_.judged(outcome); };
+    agent_.documents->on_outcome = [this](const Outcome& outcome) {
+        waiters_.judged(outcome);
+        if (outcome.disposition == Disposition::accepted)
+            ::malloc_trim(0); // a list's JSON is many times its size
+    };
     agent_.policies->on_change = [this] {
         if (agent_.kernel) agent_.kernel->clear_known(); // who was nobody may be a principal now
         agent_.journal->set_context(context_of(agent_));
@@ -230,6 +235,7 @@ void Daemon::announce() {
     agent_.journal->write(
         agent_started(ESCORT_VERSION, agent_.programs ? to_string(agent_.programs->hooks()) : "none"));
     save_sessions();
+    ::malloc_trim(0); // libbpf read the kernel's BTF: megabytes that are not needed again
     sd_notifyf(0, "READY=1\nSTATUS=tier %s, %zu policies, %zu principals", agent_.tier.c_str(),
                agent_.rulebook->policies().policies.size(), agent_.rulebook->principals().by_uid.size());
 }

@@ -77,10 +77,27 @@ KernelState::KernelState(const Programs& programs)
       adopted_(programs.map("adopted")),
       iterator_(programs.iterator_link()) {}
 
+bool KernelState::same_keys(const std::vector<KernelRule>& rules) const {
+    return inner_.valid() && std::equal(rules.begin(), rules.end(), in_force_.begin(), in_force_.end(),
+                                        [](const KernelRule& left, const KernelRule& right) {
+                                            return left.key.kind == right.key.kind &&
+                                                   left.key.index == right.key.index;
+                                        });
+}
+
 Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
+    if (same_keys(rules)) {
+        for (std::size_t i = 0; i < rules.size(); i++) {
+            if (rules[i] == in_force_[i]) continue;
+            if (bpf_map_update_elem(inner_.get(), &rules[i].key, &rules[i].value, BPF_EXIST) != 0)
+                return fail_errno("rules", "write", errno);
+            in_force_[i] = rules[i];
+        }
+        return {};
+    }
     const auto entries = static_cast<__u32>(std::max<std::size_t>(rules.size(), 1));
-    const Fd inner(bpf_map_create(BPF_MAP_TYPE_HASH, "rules_inner", sizeof(escort_rule_key),
-                                  sizeof(escort_rule), entries, nullptr));
+    Fd inner(bpf_map_create(BPF_MAP_TYPE_HASH, "rules_inner", sizeof(escort_rule_key), sizeof(escort_rule),
+                            entries, nullptr));
     if (!inner.valid()) return fail_errno("rules", "create", errno);
     for (const auto& rule : rules)
         if (bpf_map_update_elem(inner.get(), &rule.key, &rule.value, BPF_NOEXIST) != 0)
@@ -88,6 +105,8 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
     const std::uint32_t zero = 0;
     const int fd = inner.get();
     if (bpf_map_update_elem(rules_, &zero, &fd, BPF_ANY) != 0) return fail_errno("rules", "flip", errno);
+    inner_ = std::move(inner);
+    in_force_ = rules;
     return {};
 }
 

@@ -36,7 +36,9 @@ class KernelState {
     // `programs` must outlive this.
     explicit KernelState(const Programs& programs);
 
-    // All rules at once: a new inner map is filled, then one update flips it in.
+    // All rules at once: a new inner map is filled, then one update flips it in. The flip waits for an RCU
+    // grace period (maybe_wait_bpf_programs), tens of milliseconds; so where only windows opened or closed
+    // they are written into the map in force, each at once.
     [[nodiscard]] Status set_rules(const std::vector<KernelRule>& rules);
 
     // Of a session that the kernel knows; it may have ended meanwhile (an error, and nothing is written).
@@ -68,10 +70,13 @@ class KernelState {
     [[nodiscard]] int ring() const { return ring_; }
 
   private:
+    [[nodiscard]] bool same_keys(const std::vector<KernelRule>& rules) const;
     [[nodiscard]] Result<std::vector<escort_task>> iterate(escort_iter_mode mode, std::uint64_t id) const;
 
     int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_;
     int iterator_;
+    Fd inner_;                         // the rules in force; none before the first flip of this process
+    std::vector<KernelRule> in_force_; // what it holds
 };
 
 } // namespace escort

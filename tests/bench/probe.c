@@ -37,8 +37,11 @@ struct slot {
 
 static void start(struct slot* slot, uid_t uid, const char* canary) {
     slot->called_ns = 0;
-    slot->pid = fork();
-    if (slot->pid != 0) return;
+    const pid_t pid = fork();
+    if (pid != 0) {
+        slot->pid = pid; /* the parent alone: the slot is shared */
+        return;
+    }
     slot->called_ns = now_ns();
     syscall(SYS_setresuid, uid, uid, uid);
     execl("/usr/bin/touch", "touch", canary, NULL);

@@ -218,3 +218,18 @@ TEST_CASE("life: sessions that were there before are found, labelled once and on
     CHECK(support.wait() == -SIGKILL);
     CHECK(tenant.alive());
 }
+
+TEST_CASE("life: a window is closed in the rules in force, and what it left out stays as it was") {
+    Kernel kernel;
+    kernel.rules(60'000);
+    CHECK(run([] { become(kSecond); }) == 0);
+    kernel.rules(0); // the same keys: written in place
+    CHECK(run([] { become(kSupport); }) == -SIGKILL);
+    CHECK(run([] { become(kSecond); }) == -SIGKILL);
+    kernel.rules(60'000);
+    CHECK(run([] { become(kSupport); }) == 0);
+    REQUIRE(kernel.state.set_rules({})); // other keys: flipped
+    CHECK(run([] { become(kSupport); }) == 0);
+    kernel.rules(0);
+    CHECK(run([] { become(kSupport); }) == -SIGKILL);
+}
