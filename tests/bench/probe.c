@@ -3,9 +3,11 @@
  *   probe starts COUNT UID CANARY   COUNT times: a child takes the uid and execs a program that writes
  * CANARY; prints how many got that far, and the time from the call to the death probe reap FROM TO PID...
  * renames FROM to TO (a document into the spool), waits until every PID is gone and prints the microseconds
+ *   probe write FILE PID...         writes "1" to FILE (cgroup.kill), waits and prints likewise
  *   probe loop COUNT                COUNT times posix_spawn of /bin/true: prints the microseconds for one */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -75,6 +77,12 @@ static int starts(int count, uid_t uid, const char* canary) {
     return 0;
 }
 
+static int write_one(const char* file) {
+    const int fd = open(file, O_WRONLY);
+    return fd >= 0 && write(fd, "1", 1) == 1 ? 0 : -1;
+}
+
+/* `from` NULL: write to `to`. */
 static int reap(const char* from, const char* to, int count, char** pids) {
     struct pollfd* fds = calloc((size_t)count, sizeof *fds);
     int alive = count;
@@ -85,7 +93,7 @@ static int reap(const char* from, const char* to, int count, char** pids) {
         if (fds[i].fd < 0) return 1;
     }
     const uint64_t begin = now_ns();
-    if (rename(from, to) != 0) return 1;
+    if ((from ? rename(from, to) : write_one(to)) != 0) return 1;
     while (alive > 0) {
         if (poll(fds, (nfds_t)count, 10000) <= 0) return 1;
         for (int i = 0; i < count; i++) {
@@ -114,7 +122,9 @@ int main(int argc, char** argv) {
     if (argc == 5 && strcmp(argv[1], "starts") == 0)
         return starts(atoi(argv[2]), (uid_t)atoi(argv[3]), argv[4]);
     if (argc > 4 && strcmp(argv[1], "reap") == 0) return reap(argv[2], argv[3], argc - 4, argv + 4);
+    if (argc > 3 && strcmp(argv[1], "write") == 0) return reap(NULL, argv[2], argc - 3, argv + 3);
     if (argc == 3 && strcmp(argv[1], "loop") == 0) return loop(atoi(argv[2]));
-    fprintf(stderr, "usage: probe starts COUNT UID CANARY | reap FROM TO PID... | loop COUNT\n");
+    fprintf(stderr,
+            "usage: probe starts COUNT UID CANARY | reap FROM TO PID... | write FILE PID... | loop COUNT\n");
     return 2;
 }
