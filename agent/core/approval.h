@@ -76,6 +76,7 @@ struct ApprovalList {
     std::vector<std::string> revoked; // jti
     std::string sha256;               // of the raw document, lower-case hex
     std::string key;                  // RFC 7638 thumbprint of the key that signed it
+    bool break_glass = false;         // signed by a key of breakglass.d: every approval is an emergency's
 };
 
 } // namespace escort

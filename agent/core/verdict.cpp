@@ -61,21 +61,21 @@ void approve(Verdict& verdict, const Candidate& candidate, const SessionFacts& f
 
 } // namespace
 
-Verdict judge(const Policy& policy, const SessionFacts& facts, const Approvals& approvals,
+Verdict judge(const Policy& policy, const SessionFacts& facts, const Evidence& evidence,
               bool observe_override, const Moment& now) {
     Verdict verdict;
     verdict.observe = observe_override || policy.mode.value == Mode::observe;
     verdict.log_only = policy.on_violation.value == Violation::log;
 
     const bool existing = facts.entry == Entry::existing;
-    const bool entry_allowed = existing || policy.entries.value.contains(facts.entry);
+    const bool entry_allowed = existing || policy.require.entries.value.contains(facts.entry);
     verdict.rules.push_back({"require.entries",
                              existing        ? Check::skip
                              : entry_allowed ? Check::pass
                                              : Check::fail,
                              existing ? "was there before the agent: its way in is not known"
                                       : std::string("came in by ") + to_string(facts.entry),
-                             policy.entries.place.text()});
+                             policy.require.entries.place.text()});
 
     const bool live = facts.approval.has_value();
     const Candidate* best = nullptr;
@@ -85,7 +85,7 @@ Verdict judge(const Policy& policy, const SessionFacts& facts, const Approvals& 
         if (!any || nearer(reasons, nearest)) nearest = std::move(reasons);
         any = true;
     };
-    for (const auto& candidate : approvals.candidates) {
+    for (const auto& candidate : evidence.candidates) {
         if (live && candidate.id() != *facts.approval) continue;
         auto reasons = against(candidate, live, entry_allowed, facts, now);
         verdict.rules.push_back({"approval", reasons.empty() ? Check::pass : Check::fail,
@@ -99,7 +99,7 @@ Verdict judge(const Policy& policy, const SessionFacts& facts, const Approvals& 
         }
         offer(std::move(reasons));
     }
-    for (const auto& grave : approvals.tombstones) {
+    for (const auto& grave : evidence.tombstones) {
         if (live && grave.id != *facts.approval) continue;
         verdict.rules.push_back({"approval", Check::fail, "revoked or withdrawn", name_of(grave.id)});
         offer(entry_allowed ? std::vector{Reason::revoked}

@@ -17,7 +17,7 @@ std::uint32_t flags_of(const Policy& policy, bool observe_override) {
 
 std::uint32_t entries_of(const Policy& policy) {
     std::uint32_t bits = 0;
-    for (const auto entry : policy.entries.value)
+    for (const auto entry : policy.require.entries.value)
         bits |= 1U << static_cast<unsigned>(entry);
     return bits;
 }

@@ -106,7 +106,7 @@ class Reader {
     }
 
     void read_require(Policy& policy) {
-        policy.entries.value = kDefaultEntries;
+        policy.require.entries.value = kDefaultEntries;
         const auto* require = root_.find_member("require");
         const auto* admission = require == nullptr ? nullptr : require->value.find("admission");
         if (admission == nullptr) {
@@ -115,14 +115,14 @@ class Reader {
             report(line, column, "require.admission is missing, and its default, gate, is not supported yet",
                    "write require: {admission: window}");
         } else {
-            policy.admission = {admission->text == "window" ? Admission::window : Admission::gate,
+            policy.require.admission = {admission->text == "window" ? Admission::window : Admission::gate,
                                 place_of(*admission)};
         }
         const auto* entries = require == nullptr ? nullptr : require->value.find("entries");
         if (entries == nullptr) return;
-        policy.entries = {{}, place_of(*entries)};
+        policy.require.entries = {{}, place_of(*entries)};
         for (const auto& item : entries->items)
-            if (const auto entry = entry_from(item.text)) policy.entries.value.insert(*entry);
+            if (const auto entry = entry_from(item.text)) policy.require.entries.value.insert(*entry);
     }
 
     void read_violation(Placed<Violation>& violation) {

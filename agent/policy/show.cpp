@@ -78,8 +78,8 @@ json policy_json(const Policy& policy) {
               {"uids", rules(policy.principals.uids)},
               {"groups", rules(policy.principals.groups)}}},
             {"require",
-             {{"admission", rule(word(policy.admission.value), policy.admission.place)},
-              {"entries", rule(words(policy.entries.value), policy.entries.place)}}},
+             {{"admission", rule(word(policy.require.admission.value), policy.require.admission.place)},
+              {"entries", rule(words(policy.require.entries.value), policy.require.entries.place)}}},
             {"on_violation", {{"default", rule(word(policy.on_violation.value), policy.on_violation.place)}}},
             {"exempt", std::move(exempt)}};
 }
@@ -103,9 +103,9 @@ std::string policy_text(const Policy& policy) {
     text += lines("principals.users", policy.principals.users);
     text += lines("principals.uids", policy.principals.uids);
     text += lines("principals.groups", policy.principals.groups);
-    text += line("require.admission", word(policy.admission.value), policy.admission.place);
-    text += line("require.entries", fmt::format("{}", fmt::join(words(policy.entries.value), ", ")),
-                 policy.entries.place);
+    text += line("require.admission", word(policy.require.admission.value), policy.require.admission.place);
+    text += line("require.entries", fmt::format("{}", fmt::join(words(policy.require.entries.value), ", ")),
+                 policy.require.entries.place);
     text += line("on_violation.default", word(policy.on_violation.value), policy.on_violation.place);
     for (const auto& one : policy.exempt) {
         const std::string accounts =

@@ -184,7 +184,7 @@ void Sessions::entered(const escort_event& event) {
     // It is still that session, and the policy of the account it became is judged too.
     const auto& also = session->verdict.also;
     const bool named = std::find(also.begin(), also.end(), governed->account) != also.end();
-    const bool way_in = governed->policy->entries.value.contains(entry_of(event.entry));
+    const bool way_in = governed->policy->require.entries.value.contains(entry_of(event.entry));
     if (named && way_in && !refused(event)) return;
     Verdict verdict = session->verdict;
     verdict.ruling = Ruling::denied;

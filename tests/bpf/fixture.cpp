@@ -60,7 +60,7 @@ std::vector<escort_event> Kernel::events() {
 void Kernel::rules(std::uint64_t window_ms, Mode mode, std::vector<ExemptRule> exempt) {
     Policy policy;
     policy.mode.value = mode;
-    policy.entries.value = {Entry::sshd, Entry::other}; // the tests' own programs are `other`
+    policy.require.entries.value = {Entry::sshd, Entry::other}; // the tests' own programs are `other`
     const std::uint64_t until = window_ms == 0 ? 0 : boot_ns() + window_ms * 1'000'000;
     const std::vector<PrincipalRule> principals{{kSupport, &policy, until}, {kSecond, &policy, until}};
     REQUIRE(state.set_rules(compile_rules(principals, exempt, false)));

@@ -14,14 +14,14 @@ const Moment kNow{1'000'000, 50 * kHour};
 struct World {
     std::vector<std::unique_ptr<Approval>> approvals;
     ApprovalList list;
-    Approvals offered;
+    Evidence offered;
     Policy policy;
 
     World() {
         list.issuer = "https://broker.example.gov";
         policy.name = "vendor-support";
-        policy.entries.value = {Entry::sshd, Entry::su};
-        policy.entries.place = {"10-vendor.yaml", 7, 3};
+        policy.require.entries.value = {Entry::sshd, Entry::su};
+        policy.require.entries.place = {"10-vendor.yaml", 7, 3};
     }
 
     Candidate& offer(const std::string& jti, std::uint64_t lasts = kHour) {

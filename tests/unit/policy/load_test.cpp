@@ -77,9 +77,9 @@ TEST_CASE("load: a whole policy") {
     CHECK(p.principals.uids[1].value.last == 1001);
     CHECK(p.principals.uids[2].value.last == 4294967294);
     CHECK(p.principals.groups[1].value == "domain users");
-    CHECK(p.admission.value == Admission::window);
-    CHECK(p.entries.value == std::set<Entry>{Entry::sshd, Entry::cron});
-    CHECK(p.entries.place.text() == "f:8:39");
+    CHECK(p.require.admission.value == Admission::window);
+    CHECK(p.require.entries.value == std::set<Entry>{Entry::sshd, Entry::cron});
+    CHECK(p.require.entries.place.text() == "f:8:39");
     CHECK(p.on_violation.value == Violation::log);
     REQUIRE(p.exempt.size() == 2);
     CHECK(p.exempt[0].unit == "puppet.service");
@@ -93,7 +93,7 @@ TEST_CASE("load: what holds where a key is absent") {
     const Policy& p = set.policies.at(0);
     CHECK(p.mode.value == Mode::enforce);
     CHECK(p.mode.place.file.empty());
-    CHECK(p.entries.value == std::set<Entry>{Entry::sshd, Entry::login, Entry::su, Entry::sudo});
+    CHECK(p.require.entries.value == std::set<Entry>{Entry::sshd, Entry::login, Entry::su, Entry::sudo});
     CHECK(p.on_violation.value == Violation::kill);
     REQUIRE(p.exempt.size() == 3);
     CHECK(p.exempt[1].unit == "sssd.service");
@@ -102,7 +102,7 @@ TEST_CASE("load: what holds where a key is absent") {
     CHECK(accepted(
               "version: 1\npolicy: p\nprincipals: {uids: [5]}\nrequire: {admission: window, entries: []}\n")
               .policies.at(0)
-              .entries.value.empty());
+              .require.entries.value.empty());
 }
 
 TEST_CASE("load: what is refused, and where") {
@@ -382,6 +382,6 @@ TEST_CASE("check: the policies that come with the program") {
     CHECK(set->policies[0].mode.value == Mode::observe);
     CHECK(set->policies[1].name == "vendor-support");
     CHECK(set->policies[1].mode.value == Mode::enforce);
-    CHECK(set->policies[1].admission.value == Admission::window);
+    CHECK(set->policies[1].require.admission.value == Admission::window);
     CHECK(set->policies[1].exempt.size() == 4);
 }

@@ -11,7 +11,7 @@ Policy policy(const std::string& name, std::vector<std::string> users, Mode mode
     Policy policy;
     policy.name = name;
     policy.mode.value = mode;
-    policy.entries.value = {Entry::sshd};
+    policy.require.entries.value = {Entry::sshd};
     for (auto& user : users)
         policy.principals.users.push_back({std::move(user), {}});
     return policy;
