@@ -8,12 +8,18 @@
 #include "core/ledger_memory.h"
 #include "core/refusal.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 
 namespace escort {
+
+// Seconds, exp - iat. Longer ones are refused, so that what has been over for as long can be forgotten: no
+// older lease could still be used.
+constexpr std::int64_t kLeaseLifetime = 24 * 3600;
+constexpr std::size_t kLeaseLimit = 10'000; // approvals with a lease: bounded memory
 
 // A lease as it was signed.
 struct Presence {
@@ -26,8 +32,8 @@ struct Presence {
 
 struct Lease {
     Presence presence;
-    std::uint64_t iat_boot_ns = 0;
-    std::uint64_t exp_boot_ns = 0; // 0 where exp is at or before iat
+    std::int64_t iat_boot_ns = 0;  // CLOCK_BOOTTIME ns; negative where it was issued before the boot
+    std::uint64_t exp_boot_ns = 0; // CLOCK_BOOTTIME ns; 0 where exp is past, or at or before iat
 
     // When presence ends, CLOCK_BOOTTIME ns: the earlier of exp and iat + `lease_s` of the policy, where it
     // has one.
@@ -37,13 +43,17 @@ struct Lease {
 class PresenceBook {
   public:
     // The newest iat of an approval wins: an older one is refused as a rollback, one with the same iat and
-    // other bytes as an equivocation; the same bytes again change nothing (false). iat may be 60 s ahead.
+    // other bytes as an equivocation; the same bytes again change nothing (false). iat may be 60 s ahead. One
+    // that is over already is taken too: what it says is newer than what the last one said.
     [[nodiscard]] Judged<bool> accept(Presence presence, const Moment& now);
     [[nodiscard]] const Lease* find(const ApprovalId& approval) const;
     [[nodiscard]] const std::map<ApprovalId, Lease>& leases() const { return leases_; }
+    // Brings the ends forward where the clocks now say so; never back.
     void retime(const Moment& now);
     // Forgets what has been over for a day.
     void prune(const Moment& now);
+    // Forgets a lease at once: its key is no longer trusted.
+    void withdraw(const ApprovalId& approval) { leases_.erase(approval); }
 
   private:
     std::map<ApprovalId, Lease> leases_;

@@ -40,6 +40,8 @@ const char* to_string(RefusalCode code) {
         return "seq_jump";
     case RefusalCode::too_many_lists:
         return "too_many_lists";
+    case RefusalCode::too_many_leases:
+        return "too_many_leases";
     case RefusalCode::revoked_memory_full:
         return "revoked_memory_full";
     case RefusalCode::not_persisted:

@@ -15,7 +15,7 @@ enum class RefusalCode {
     algorithm_refused,   // none, HMAC, or not the trusted key's own
     untrusted_key,       // signed by no key that is trusted here
     bad_signature,       // names a trusted key, which did not sign these bytes
-    unsupported,         // understood, but not supported yet
+    unsupported,         // a type or claim that is unknown here
     issuer_not_allowed,  // the `issuers:` setting does not give that issuer that key and type
     account_not_allowed, // an approval for an account outside the issuer's `accounts`
     invalid,             // a claim is missing, unknown, of a wrong type or out of range
@@ -26,6 +26,7 @@ enum class RefusalCode {
     equivocation,        // the same seq, other bytes
     seq_jump,            // seq grew by more than 2^32
     too_many_lists,      // over 64 lists an issuer
+    too_many_leases,     // 10,000 escorts' leases are held already
     revoked_memory_full, // 100,000 revoked approvals are remembered already
     not_persisted,       // state could not be written: nothing changed, try again
 };
