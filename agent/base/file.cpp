@@ -21,7 +21,9 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
     const std::string too_large = "is larger than " + std::to_string(limit) + " bytes";
     if (info.st_size < 0 || static_cast<std::size_t>(info.st_size) > limit) return fail(path, too_large);
 
-    std::string content(static_cast<std::size_t>(info.st_size) + 1, '\0');
+    // A file of /proc says size 0 and holds more; it gives a page at a time.
+    const std::size_t expected = std::max<std::size_t>(static_cast<std::size_t>(info.st_size), 4095) + 1;
+    std::string content(std::min(expected, limit + 1), '\0');
     std::size_t filled = 0;
     for (;;) {
         const ssize_t got = ::read(fd.get(), content.data() + filled, content.size() - filled);

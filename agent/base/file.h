@@ -11,8 +11,8 @@
 
 namespace escort {
 
-// The whole regular file, at most `limit` bytes; a larger file, a FIFO or a device is an error, never a
-// partial read or a hang.
+// The whole regular file (one of /proc too), at most `limit` bytes; a larger file, a FIFO or a device is an
+// error, never a partial read or a hang.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t limit);
 
 // Writes to a temporary name in the same folder, fsyncs, renames over `path`, fsyncs the folder.

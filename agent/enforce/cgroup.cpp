@@ -13,19 +13,11 @@ namespace escort {
 
 namespace {
 constexpr const char* kUnified = "/sys/fs/cgroup";
-
-// /proc files have no size: read_file's check of st_size doesn't apply.
-std::optional<std::string> read_proc(const std::string& path) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    char buffer[8192];
-    const ssize_t got = fd.valid() ? ::read(fd.get(), buffer, sizeof buffer) : -1;
-    if (got < 0) return std::nullopt;
-    return std::string(buffer, static_cast<std::size_t>(got));
-}
+constexpr std::size_t kProcBytes = 64 * 1024; // a line for each hierarchy, each at most PATH_MAX
 } // namespace
 
 std::optional<std::string> cgroup_folder(std::uint32_t pid, std::uint64_t cgroup_id) {
-    const auto lines = read_proc("/proc/" + std::to_string(pid) + "/cgroup");
+    const auto lines = read_file("/proc/" + std::to_string(pid) + "/cgroup", kProcBytes);
     if (!lines) return std::nullopt;
     const auto line = lines->starts_with("0::") ? 0 : lines->find("\n0::");
     if (line == std::string::npos) return std::nullopt;

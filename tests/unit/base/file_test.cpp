@@ -36,6 +36,10 @@ TEST_CASE("file: a read is whole or an error") {
     CHECK(read_file(folder.path + "/fifo", 10).error().why == "is not a regular file"); // and it doesn't hang
     std::ofstream(folder.path + "/empty").flush();
     CHECK(read_file(folder.path + "/empty", 0).value().empty());
+    // /proc says size 0 and gives a page at a time.
+    const auto status = read_file("/proc/self/status", 65536);
+    CHECK(status.value().starts_with("Name:\t"));
+    CHECK(read_file("/proc/self/status", 100).error().why == "is larger than 100 bytes");
 }
 
 TEST_CASE("file: a write leaves the old or the new, and no litter") {
