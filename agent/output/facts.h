@@ -23,7 +23,7 @@ struct SessionRecord {
     std::string verdict; // approved, denied, observed
     std::string reason;
     std::vector<std::string> reasons; // all that apply, the first is `reason`
-    std::string action;               // log, kill_process, kill, none
+    std::string action;               // log, kill_process, kill, freeze, none
     std::string policy;               // name
     std::string mode;                 // of that policy: enforce, observe
 
@@ -35,15 +35,17 @@ struct SessionRecord {
     std::vector<std::string> approvers;
     std::string country;
     std::string asserted_by;
-    std::string proven_key;
+    std::string proven_key; // fingerprint or certificate key id, as the gate heard it from sshd
+    std::string authority;  // of an emergency's approval: who answers for it, and why
+    std::string emergency;
 
     pid_t pid = 0; // the session's first process; 0: not known
     std::optional<std::uint64_t> latency_us;
-    std::optional<std::uint64_t> processes; // killed
+    std::optional<std::uint64_t> processes; // killed, or frozen
     std::int64_t started = 0;               // seconds since the epoch; 0: not known
     std::int64_t ended = 0;
     std::int64_t deadline = 0; // when an approved session will end; 0: not known
-    std::string operated_by;   // who ended it by hand
+    std::string operated_by;   // who ended, froze or thawed it by hand
     std::string note;          // what the operator gave as reason; goes into the message
 };
 
@@ -73,6 +75,19 @@ struct ApprovalRecord {
     std::size_t sessions = 0;
     std::string doc_sha256;
     std::optional<std::uint64_t> seq;
+};
+
+// An escort's lease as it now stands.
+struct PresenceRecord {
+    std::string approval;
+    std::string issuer;
+    std::string account;
+    std::string engineer;
+    std::string escort;
+    bool present = false;
+    std::int64_t until = 0;   // present: when the lease ends; 0: not known
+    std::size_t sessions = 0; // live ones under the approval
+    std::string doc_sha256;
 };
 
 struct PolicyRecord {

@@ -66,6 +66,23 @@ Record approval_revoked(const ApprovalRecord& approval) {
     return record;
 }
 
+Record presence_changed(const PresenceRecord& presence) {
+    std::string text = fmt::format("Escort {} of approval {} is {}", presence.escort, presence.approval,
+                                   presence.present ? "present" : "absent");
+    if (presence.present && presence.until != 0) text += " until " + utc_text(presence.until);
+    text +=
+        fmt::format("; {} live session{} under it.", presence.sessions, presence.sessions == 1 ? "" : "s");
+    Record record(Event::presence_changed, text);
+    record.set(Field::approval, presence.approval);
+    record.set(Field::issuer, presence.issuer);
+    record.set(Field::account, presence.account);
+    record.set(Field::engineer, presence.engineer);
+    record.set(Field::escort, presence.escort);
+    if (!presence.present) record.set(Field::reason, "escort_absent");
+    record.set(Field::doc_sha256, presence.doc_sha256);
+    return record;
+}
+
 Record policy_loaded(const PolicyRecord& policy) {
     std::string text =
         fmt::format("Policy {} is in force: {} polic{}, {} account{} governed.", policy.sha256.substr(0, 12),
@@ -97,7 +114,8 @@ Record trust_changed(const std::vector<std::string>& added, const std::vector<st
     std::string text = "The keys trusted to sign documents changed:";
     if (!added.empty()) text += " added " + joined(added) + ";";
     if (!removed.empty()) text += " removed " + joined(removed) + ";";
-    text += " documents were verified again. If nobody changed trust.d on purpose, undo it and reload.";
+    text += " documents were verified again. If nobody changed trust.d or breakglass.d on purpose, undo it "
+            "and reload.";
     Record record(Event::trust_changed, text);
     std::vector<std::string> keys = added;
     keys.insert(keys.end(), removed.begin(), removed.end());

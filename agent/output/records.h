@@ -15,11 +15,17 @@ namespace escort {
 [[nodiscard]] Record session_approved(const SessionRecord& session);
 [[nodiscard]] Record session_denied(const SessionRecord& session);
 [[nodiscard]] Record session_killed(const SessionRecord& session);
+// It stands still: `reason`, or `operated_by`; `processes` and `latency_us` say how many and how fast.
+[[nodiscard]] Record session_frozen(const SessionRecord& session);
+[[nodiscard]] Record session_thawed(const SessionRecord& session);
 [[nodiscard]] Record session_ended(const SessionRecord& session);
+// An emergency's approval let it in: priority alert (contract §4, every use).
+[[nodiscard]] Record break_glass_used(const SessionRecord& session);
 
 [[nodiscard]] Record document_accepted(const DocumentRecord& document);
 [[nodiscard]] Record document_refused(const DocumentRecord& document);
 [[nodiscard]] Record approval_revoked(const ApprovalRecord& approval);
+[[nodiscard]] Record presence_changed(const PresenceRecord& presence);
 
 [[nodiscard]] Record policy_loaded(const PolicyRecord& policy);
 [[nodiscard]] Record policy_refused(const PolicyRecord& policy);

@@ -1,5 +1,7 @@
 #include "output/session_fields.h"
 
+#include "core/reason.h"
+
 #include <ctime>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -32,12 +34,8 @@ std::string session_phrase(const SessionRecord& session) {
 }
 
 std::string advice(const std::string& reason) {
-    if (reason == "no_approval") return "Ask the broker for an approval for this account and this host.";
-    if (reason == "expired") return "Ask the broker for a new approval.";
-    if (reason == "not_yet_valid") return "Wait until the approval's window opens.";
-    if (reason == "revoked") return "Ask whoever revoked it; a revoked approval never grants again.";
-    if (reason == "list_stale") return "No fresh list came from the broker: see 'escortctl status'.";
-    if (reason == "entry_denied") return "Use a way in that the policy's 'entries' names.";
+    for (int i = 0; i <= static_cast<int>(Reason::operator_act); ++i)
+        if (const auto known = static_cast<Reason>(i); reason == to_string(known)) return advice(known);
     return "";
 }
 

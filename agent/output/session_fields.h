@@ -21,7 +21,7 @@ void set_session(Record& record, const SessionRecord& session);
 // RFC 3339 in UTC, "2026-01-01T00:00:00Z"; "an unknown time" for 0.
 [[nodiscard]] std::string utc_text(std::int64_t epoch);
 
-// What to do about a session that was denied for `reason` (contract §5); empty where there is nothing to say.
+// core/reason.h's advice for the word of a reason (contract §5); empty for any other word.
 [[nodiscard]] std::string advice(const std::string& reason);
 
 } // namespace escort

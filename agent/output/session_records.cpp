@@ -19,6 +19,14 @@ std::string processes_text(const SessionRecord& session) {
     return fmt::format("{} process{}", *session.processes, *session.processes == 1 ? "" : "es");
 }
 
+// "; by uid 0: drill".
+std::string by_hand(const SessionRecord& session) {
+    std::string text;
+    if (!session.operated_by.empty()) text += "; by " + session.operated_by;
+    if (!session.note.empty()) text += ": " + session.note;
+    return text;
+}
+
 } // namespace
 
 Record session_opened(const SessionRecord& session) {
@@ -31,9 +39,8 @@ Record session_approved(const SessionRecord& session) {
                                    session_phrase(session), session.approval, session.issuer);
     if (!session.ticket.empty()) text += ", ticket " + session.ticket;
     if (session.deadline != 0) text += ", until " + utc_text(session.deadline);
-    Record record = about(Event::session_approved, session, text + ".");
-    if (session.reason == "break_glass") record.priority = Priority::alert; // contract §4: every use
-    return record;
+    return about(Event::session_approved, session,
+                 text + "."); // an emergency's: break_glass_used is the alert
 }
 
 Record session_denied(const SessionRecord& session) {
@@ -51,9 +58,30 @@ Record session_killed(const SessionRecord& session) {
     std::string text = fmt::format("Session {} killed: {}: {}; {} dead", session.id, session_phrase(session),
                                    session.reason, processes_text(session));
     if (session.latency_us) text += fmt::format(" within {} us", *session.latency_us);
-    if (!session.operated_by.empty()) text += "; by " + session.operated_by;
-    if (!session.note.empty()) text += ": " + session.note;
-    return about(Event::session_killed, session, text + ".");
+    return about(Event::session_killed, session, text + by_hand(session) + ".");
+}
+
+Record session_frozen(const SessionRecord& session) {
+    std::string text =
+        fmt::format("Session {} frozen: {}: {}; {} stand{} still", session.id, session_phrase(session),
+                    session.reason, processes_text(session), session.processes == 1U ? "s" : "");
+    if (session.latency_us) text += fmt::format(" within {} us", *session.latency_us);
+    return about(Event::session_frozen, session, text + by_hand(session) + ".");
+}
+
+Record session_thawed(const SessionRecord& session) {
+    return about(
+        Event::session_thawed, session,
+        fmt::format("Session {} goes on: {}{}.", session.id, session_phrase(session), by_hand(session)));
+}
+
+Record break_glass_used(const SessionRecord& session) {
+    std::string text = fmt::format("Emergency approval {} of {} is used by session {}: {}", session.approval,
+                                   session.issuer, session.id, session_phrase(session));
+    if (!session.authority.empty()) text += "; authority " + session.authority;
+    if (!session.emergency.empty()) text += ": " + session.emergency;
+    return about(Event::break_glass_used, session,
+                 text + ". Ask the authority whether there is such an emergency.");
 }
 
 Record session_ended(const SessionRecord& session) {

@@ -1,3 +1,4 @@
+#include "core/reason.h"
 #include "output/one_line.h"
 #include "output/record.h"
 #include "output/records.h"
@@ -66,13 +67,15 @@ TEST_CASE("encode: the context's values, but a record's own mode wins") {
     const std::string datagram = encode(record, {"host-1", "kill", "enforce", "abc"});
     CHECK(datagram ==
           "MESSAGE=Session 7f3a2c1e-42 denied: azsupport by sshd from 203.0.113.7: no_approval (all: "
-          "no_approval,entry_denied). Ask the broker for an approval for this account and this host.\n"
-          "MESSAGE_ID=e63ab5e96e604f54bcbcc89d50f48a4e\nPRIORITY=4\nSYSLOG_IDENTIFIER=escortd\n"
-          "ESCORT_EVENT=session_denied\nESCORT_HOST=host-1\nESCORT_TIER=kill\nESCORT_POLICY_SHA256=abc\n"
-          "ESCORT_SESSION=7f3a2c1e-42\nESCORT_ACCOUNT=azsupport\nESCORT_UID=1001\nESCORT_ENTRY=sshd\n"
-          "ESCORT_SOURCE=203.0.113.7\nESCORT_VERDICT=denied\nESCORT_REASON=no_approval\n"
-          "ESCORT_REASONS=no_approval,entry_denied\nESCORT_ACTION=kill\nESCORT_LATENCY_US=120\n"
-          "ESCORT_PROCESSES=1\nOBJECT_PID=4711\nESCORT_STARTED=1767225600\nESCORT_MODE=observe\n");
+          "no_approval,entry_denied). " +
+              std::string(advice(Reason::no_approval)) +
+              "\n"
+              "MESSAGE_ID=e63ab5e96e604f54bcbcc89d50f48a4e\nPRIORITY=4\nSYSLOG_IDENTIFIER=escortd\n"
+              "ESCORT_EVENT=session_denied\nESCORT_HOST=host-1\nESCORT_TIER=kill\nESCORT_POLICY_SHA256=abc\n"
+              "ESCORT_SESSION=7f3a2c1e-42\nESCORT_ACCOUNT=azsupport\nESCORT_UID=1001\nESCORT_ENTRY=sshd\n"
+              "ESCORT_SOURCE=203.0.113.7\nESCORT_VERDICT=denied\nESCORT_REASON=no_approval\n"
+              "ESCORT_REASONS=no_approval,entry_denied\nESCORT_ACTION=kill\nESCORT_LATENCY_US=120\n"
+              "ESCORT_PROCESSES=1\nOBJECT_PID=4711\nESCORT_STARTED=1767225600\nESCORT_MODE=observe\n");
 }
 
 TEST_CASE("encode: what people name things can't inject a field or break a line") {
@@ -116,8 +119,8 @@ TEST_CASE("records: sessions") {
                               "INC0012345, until 2026-01-01T02:00:00Z.");
     CHECK(approved.priority == Priority::notice);
     CHECK(value_of(approved, Field::ticket) == "INC0012345");
-    s.reason = "break_glass";
-    CHECK(session_approved(s).priority == Priority::alert);
+    s.reason = "break_glass"; // its alert is break_glass_used, once
+    CHECK(session_approved(s).priority == Priority::notice);
 
     s.reason = "operator";
     s.operated_by = "uid 0";
@@ -131,6 +134,64 @@ TEST_CASE("records: sessions") {
     s.ended = s.started + 90;
     CHECK(session_ended(s).message.ends_with(", after 90 s."));
     CHECK(value_of(session_ended(s), Field::ended) == "1767225690");
+}
+
+TEST_CASE("records: frozen, thawed, an emergency's approval, an escort") {
+    SessionRecord s = session();
+    s.verdict = "approved";
+    s.reason = "escort_absent";
+    s.reasons = {"escort_absent"};
+    s.action = "freeze";
+    s.processes = 200;
+    s.latency_us = 21'000;
+    s.logind_session = "5";
+    s.proven_key = "SHA256:abc";
+    const Record frozen = session_frozen(s);
+    CHECK(frozen.message ==
+          "Session 7f3a2c1e-42 frozen: azsupport by sshd from 203.0.113.7: escort_absent; 200 "
+          "processes stand still within 21000 us.");
+    CHECK(frozen.event == Event::session_frozen);
+    CHECK(frozen.priority == Priority::warning);
+    CHECK(value_of(frozen, Field::processes) == "200");
+    CHECK(value_of(frozen, Field::latency_us) == "21000");
+    CHECK(value_of(frozen, Field::source) == "203.0.113.7");
+    CHECK(value_of(frozen, Field::proven_key) == "SHA256:abc");
+    CHECK(value_of(frozen, Field::logind_session) == "5");
+    s.processes = 1;
+    s.operated_by = "uid 0";
+    s.note = "drill";
+    CHECK(session_frozen(s).message.ends_with("; 1 process stands still within 21000 us; by uid 0: drill."));
+    CHECK(session_thawed(s).message ==
+          "Session 7f3a2c1e-42 goes on: azsupport by sshd from 203.0.113.7; by uid 0: drill.");
+    CHECK(value_of(session_thawed(s), Field::operated_by) == "uid 0");
+    CHECK(session_thawed({}).message == "Session  goes on: an account without a name.");
+
+    s.approval = "bg-1";
+    s.issuer = "iss";
+    s.authority = "CISO";
+    s.emergency = "storage down";
+    const Record alarm = break_glass_used(s);
+    CHECK(alarm.priority == Priority::alert);
+    CHECK(alarm.message ==
+          "Emergency approval bg-1 of iss is used by session 7f3a2c1e-42: azsupport by sshd from "
+          "203.0.113.7; authority CISO: storage down. Ask the authority whether there is such an "
+          "emergency.");
+    CHECK(value_of(alarm, Field::approval) == "bg-1");
+
+    PresenceRecord presence;
+    presence.approval = "apr-1";
+    presence.issuer = "iss";
+    presence.escort = "esc-9";
+    presence.sessions = 1;
+    CHECK(presence_changed(presence).message ==
+          "Escort esc-9 of approval apr-1 is absent; 1 live session under it.");
+    CHECK(value_of(presence_changed(presence), Field::reason) == "escort_absent");
+    CHECK(value_of(presence_changed(presence), Field::escort) == "esc-9");
+    presence.present = true;
+    presence.until = 1767226500;
+    CHECK(presence_changed(presence).message ==
+          "Escort esc-9 of approval apr-1 is present until 2026-01-01T00:15:00Z; 1 live session under it.");
+    CHECK(value_of(presence_changed(presence), Field::reason).empty());
 }
 
 TEST_CASE("records: an unknown value leaves its field out") {
