@@ -1,127 +1,201 @@
 #include "core/verdict.h"
 
+#include "core/candidates.h"
+#include "core/proof.h"
+
 #include <algorithm>
-#include <tuple>
 
 namespace escort {
 
 namespace {
 
-// What speaks against one approval, in the contract's order; empty: it admits.
-std::vector<Reason> against(const Candidate& candidate, bool live, bool entry_allowed,
-                            const SessionFacts& facts, const Moment& now) {
-    std::vector<Reason> reasons;
-    if (candidate.revoked) reasons.push_back(Reason::revoked);
-    if (candidate.expired) reasons.push_back(Reason::expired);
-    if (candidate.not_yet_valid) reasons.push_back(Reason::not_yet_valid);
-    // A live session outlasts its list by stale_grace; a new one doesn't.
-    const std::uint64_t until = live ? candidate.deadline_live_boot_ns : candidate.deadline_boot_ns;
-    if (live ? (!candidate.expired && until <= now.boot_ns) : candidate.list_stale)
-        reasons.push_back(Reason::list_stale);
-    if (!entry_allowed) reasons.push_back(Reason::entry_denied);
-    if (candidate.approval->max_duration) {
-        const auto longest = static_cast<std::uint64_t>(*candidate.approval->max_duration) * kNsPerSecond;
-        if (now.boot_ns >= facts.opened_boot_ns + longest) reasons.push_back(Reason::duration_exceeded);
+constexpr std::size_t kLinesOfApprovals = 32; // `explain` lists no more: the rest came no nearer
+
+// Of a live session: is this its own approval? Of a new one: is it of this account or unit at all?
+bool is_candidate(const Candidate& candidate, const SessionFacts& facts) {
+    if (facts.approval) return candidate.id() == *facts.approval;
+    return facts.unit.empty() ? candidate.approval->account == facts.account
+                              : candidate.approval->unit == facts.unit;
+}
+
+// One judgement in the making.
+class Judging {
+  public:
+    Judging(const Policy& policy, const SessionFacts& facts, const Evidence& evidence, const Moment& now)
+        : policy_(policy), facts_(facts), evidence_(evidence), now_(now), session_(evidence.explain) {}
+
+    Verdict verdict() {
+        check_session(policy_, facts_, evidence_, now_, session_);
+        verdict_.rules = std::move(session_.rules());
+        collect();
+        sort_by_merit(weighed_);
+        bury();
+        if (!weighed_.empty() && weighed_.front().reasons.empty())
+            approve();
+        else
+            deny();
+        return std::move(verdict_);
     }
-    return reasons;
-}
 
-std::uint64_t deadline_of(const Candidate& candidate, bool live, const SessionFacts& facts) {
-    std::uint64_t deadline = live ? candidate.deadline_live_boot_ns : candidate.deadline_boot_ns;
-    if (candidate.approval->max_duration) {
-        const auto longest = static_cast<std::uint64_t>(*candidate.approval->max_duration) * kNsPerSecond;
-        deadline = std::min(deadline, facts.opened_boot_ns + longest);
+  private:
+    [[nodiscard]] Case about(const Candidate& candidate) const {
+        return {policy_, facts_, evidence_, candidate, now_, false};
     }
-    return deadline;
-}
+    void line(Check check, std::string detail, const ApprovalId& id) {
+        if (evidence_.explain) verdict_.rules.push_back({"approval", check, std::move(detail), text_of(id)});
+    }
 
-std::string name_of(const ApprovalId& id) {
-    return id.issuer + "#" + id.jti;
-}
+    void collect() {
+        const auto common = session_.reasons();
+        for (const auto& candidate : evidence_.candidates) {
+            if (!is_candidate(candidate, facts_)) continue;
+            if (candidate.list->break_glass && !policy_.break_glass.value) {
+                refused_emergency_ = true;
+                if (evidence_.explain)
+                    verdict_.rules.push_back(
+                        {"break_glass", Check::fail,
+                         "deny: an emergency approval is none here (" + text_of(candidate.id()) + ")",
+                         Origin(policy_.break_glass.place).text()});
+                continue;
+            }
+            weighed_.push_back({&candidate, weigh(about(candidate), false).reasons(common),
+                                names_key(*candidate.approval, facts_),
+                                names_source(*candidate.approval, facts_)});
+        }
+    }
 
-// Does the first fail later in the contract's order? Then it came nearer to being used.
-bool nearer(const std::vector<Reason>& left, const std::vector<Reason>& right) {
-    if (left.empty() || right.empty()) return left.empty() && !right.empty();
-    return left.front() > right.front();
-}
+    // What was revoked or withdrawn, and is in no list any more.
+    void bury() {
+        for (const auto& grave : evidence_.tombstones) {
+            if (facts_.approval && grave.id != *facts_.approval) continue;
+            std::vector<Reason> reasons = session_.reasons({Reason::revoked});
+            if (evidence_.denials != nullptr && evidence_.denials->approvals.contains(grave.id.jti) &&
+                reasons.front() != Reason::denied_locally)
+                reasons.insert(reasons.begin(), Reason::denied_locally);
+            if (graves_.empty() || nearer(reasons, graves_)) graves_ = std::move(reasons);
+        }
+    }
 
-void approve(Verdict& verdict, const Candidate& candidate, const SessionFacts& facts) {
-    const Approval& approval = *candidate.approval;
-    verdict.ruling = Ruling::approved;
-    verdict.reason = Reason::approved;
-    verdict.reasons = {Reason::approved};
-    verdict.approval = candidate.id();
-    verdict.engineer = approval.engineer.id;
-    if (approval.escort) verdict.escort = approval.escort->id;
-    if (approval.ticket) verdict.ticket = approval.ticket->id;
-    verdict.also = approval.also;
-    // The window that admits decides who comes in, the live deadline when it ends (stale_grace).
-    verdict.deadline_boot_ns = deadline_of(candidate, true, facts);
-}
+    void approve() {
+        const Candidate& chosen = *weighed_.front().candidate;
+        Findings found = weigh(about(chosen), evidence_.explain);
+        list_approvals(found);
+
+        const Approval& approval = *chosen.approval;
+        const Reason reason = chosen.list->break_glass ? Reason::break_glass : Reason::approved;
+        verdict_.ruling = Ruling::approved;
+        verdict_.reason = reason;
+        verdict_.reasons = {reason};
+        verdict_.approval = chosen.id();
+        verdict_.engineer = approval.engineer.id;
+        if (approval.escort) verdict_.escort = approval.escort->id;
+        if (approval.ticket) verdict_.ticket = approval.ticket->id;
+        verdict_.also = approval.also;
+        if (evidence_.denials != nullptr)
+            std::erase_if(verdict_.also, [this](const std::string& account) {
+                return evidence_.denials->hits_account(account);
+            });
+        // The window that admits decides who comes in, the live deadline when it ends (stale_grace).
+        verdict_.deadline_boot_ns = found.deadline();
+        verdict_.recheck_boot_ns = std::min(found.change(), session_.change());
+        verdict_.held_for = found.held_for();
+        if (verdict_.held_for) verdict_.hold = Hold::freeze;
+    }
+
+    void deny() {
+        std::vector<Reason> reasons;
+        if (!weighed_.empty()) {
+            reasons = weighed_.front().reasons;
+            Findings found = weigh(about(*weighed_.front().candidate), evidence_.explain);
+            list_approvals(found);
+        }
+        list_graves();
+        if (!graves_.empty() && (reasons.empty() || nearer(graves_, reasons))) reasons = graves_;
+        if (reasons.empty()) reasons = session_.reasons({nothing_offered()});
+        verdict_.ruling = Ruling::denied;
+        verdict_.reason = reasons.front();
+        verdict_.reasons = std::move(reasons);
+        hold_denied();
+    }
+
+    // on_violation: freeze. A session that never was is simply refused; and where the escort's absence is to
+    // kill, at once or after its grace, the policy has said so itself.
+    void hold_denied() {
+        const auto& reasons = verdict_.reasons;
+        const bool kills = std::find(reasons.begin(), reasons.end(), Reason::escort_absent) != reasons.end();
+        if (facts_.approval && policy_.on_violation.value == Violation::freeze && !kills)
+            verdict_.hold = Hold::freeze;
+    }
+
+    // A live session whose approval is in no list any more: it was withdrawn.
+    Reason nothing_offered() {
+        if (facts_.approval && !refused_emergency_) {
+            line(Check::fail, "its approval is in no list any more", *facts_.approval);
+            return Reason::revoked;
+        }
+        if (evidence_.explain)
+            verdict_.rules.push_back(
+                {"approval", Check::fail,
+                 "no approval of " + (facts_.unit.empty() ? facts_.account : facts_.unit) + " for this host",
+                 ""});
+        return Reason::no_approval;
+    }
+
+    // One line an approval, that of the decisive one first, with its own lines.
+    void list_approvals(Findings& decisive) {
+        if (!evidence_.explain) return;
+        const auto fits = std::count_if(weighed_.begin(), weighed_.end(),
+                                        [](const Weighed& w) { return w.reasons.empty(); });
+        for (std::size_t i = 0; i < weighed_.size() && i < kLinesOfApprovals; ++i) {
+            const Weighed& one = weighed_[i];
+            if (!one.reasons.empty()) {
+                line(Check::fail, join(one.reasons), one.candidate->id());
+            } else if (i > 0) {
+                line(Check::skip, "fits as well", one.candidate->id());
+            } else {
+                std::string detail = "fits";
+                if (fits > 1)
+                    detail += "; chosen of " + std::to_string(fits) + ": " + why_preferred(one, weighed_[1]);
+                line(Check::pass, std::move(detail), one.candidate->id());
+            }
+            if (i == 0)
+                std::move(decisive.rules().begin(), decisive.rules().end(),
+                          std::back_inserter(verdict_.rules));
+        }
+        if (weighed_.size() > kLinesOfApprovals)
+            verdict_.rules.push_back(
+                {"approval", Check::skip,
+                 std::to_string(weighed_.size() - kLinesOfApprovals) + " more, none of which came nearer",
+                 ""});
+    }
+
+    void list_graves() {
+        std::size_t listed = 0;
+        for (const auto& grave : evidence_.tombstones) {
+            if (facts_.approval && grave.id != *facts_.approval) continue;
+            if (++listed > kLinesOfApprovals) return;
+            line(Check::fail, "revoked or withdrawn", grave.id);
+        }
+    }
+
+    const Policy& policy_;
+    const SessionFacts& facts_;
+    const Evidence& evidence_;
+    const Moment& now_;
+    Findings session_; // what speaks against it whatever the approval
+    std::vector<Weighed> weighed_;
+    std::vector<Reason> graves_; // of the tombstone that came nearest; empty: there is none
+    bool refused_emergency_ = false;
+    Verdict verdict_;
+};
 
 } // namespace
 
 Verdict judge(const Policy& policy, const SessionFacts& facts, const Evidence& evidence,
               bool observe_override, const Moment& now) {
-    Verdict verdict;
+    Verdict verdict = Judging(policy, facts, evidence, now).verdict();
     verdict.observe = observe_override || policy.mode.value == Mode::observe;
     verdict.log_only = policy.on_violation.value == Violation::log;
-
-    const bool existing = facts.entry == Entry::existing;
-    const bool entry_allowed = existing || policy.require.entries.value.contains(facts.entry);
-    verdict.rules.push_back({"require.entries",
-                             existing        ? Check::skip
-                             : entry_allowed ? Check::pass
-                                             : Check::fail,
-                             existing ? "was there before the agent: its way in is not known"
-                                      : std::string("came in by ") + to_string(facts.entry),
-                             policy.require.entries.place.text()});
-
-    const bool live = facts.approval.has_value();
-    const Candidate* best = nullptr;
-    std::vector<Reason> nearest;
-    bool any = false;
-    auto offer = [&](std::vector<Reason> reasons) {
-        if (!any || nearer(reasons, nearest)) nearest = std::move(reasons);
-        any = true;
-    };
-    for (const auto& candidate : evidence.candidates) {
-        if (live && candidate.id() != *facts.approval) continue;
-        auto reasons = against(candidate, live, entry_allowed, facts, now);
-        verdict.rules.push_back({"approval", reasons.empty() ? Check::pass : Check::fail,
-                                 reasons.empty() ? "in force" : join(reasons), name_of(candidate.id())});
-        if (reasons.empty()) {
-            // Deterministic: the one that lasts longest, then by name.
-            const auto rank = [](const Candidate& c) {
-                return std::make_tuple(~c.deadline_boot_ns, c.list->issuer, c.approval->jti, ~c.list->seq);
-            };
-            if (best == nullptr || rank(candidate) < rank(*best)) best = &candidate;
-        }
-        offer(std::move(reasons));
-    }
-    for (const auto& grave : evidence.tombstones) {
-        if (live && grave.id != *facts.approval) continue;
-        verdict.rules.push_back({"approval", Check::fail, "revoked or withdrawn", name_of(grave.id)});
-        offer(entry_allowed ? std::vector{Reason::revoked}
-                            : std::vector{Reason::revoked, Reason::entry_denied});
-    }
-
-    if (best != nullptr) {
-        approve(verdict, *best, facts);
-        return verdict;
-    }
-    if (!any) {
-        // A live session whose approval is in no list any more: it was withdrawn.
-        nearest = {live ? Reason::revoked : Reason::no_approval};
-        if (!entry_allowed) nearest.push_back(Reason::entry_denied);
-        verdict.rules.push_back({"approval", Check::fail,
-                                 live ? "its approval is in no list any more"
-                                      : "no approval of " + facts.account + " for this host",
-                                 live ? name_of(*facts.approval) : ""});
-    }
-    verdict.ruling = Ruling::denied;
-    verdict.reason = nearest.front();
-    verdict.reasons = std::move(nearest);
     return verdict;
 }
 
@@ -129,6 +203,23 @@ std::uint64_t window_until(const std::vector<Candidate>& candidates) {
     std::uint64_t until = 0;
     for (const auto& candidate : candidates)
         if (candidate.admits()) until = std::max(until, candidate.deadline_boot_ns);
+    return until;
+}
+
+std::uint64_t window_until(const Policy& policy, const Evidence& evidence, const Moment& now) {
+    SessionFacts facts; // one that begins at any time
+    facts.opened_boot_ns = kNever - 1;
+    std::uint64_t until = 0;
+    for (const auto& candidate : evidence.candidates) {
+        const Approval& approval = *candidate.approval;
+        if (candidate.list->break_glass && !policy.break_glass.value) continue;
+        if (evidence.denials != nullptr &&
+            evidence.denials->hits_account(approval.unit.empty() ? approval.account : approval.unit))
+            continue;
+        const Case one{policy, facts, evidence, candidate, now, true};
+        const Findings found = weigh(one, false);
+        if (found.clear()) until = std::max(until, std::min(candidate.deadline_boot_ns, found.change()));
+    }
     return until;
 }
 

@@ -16,6 +16,8 @@
 
 namespace escort {
 
+class Patterns;
+
 // What is known of a session when it is judged. A fact that could not be established is absent.
 struct SessionFacts {
     std::string account;        // empty where it is a unit's
@@ -39,7 +41,9 @@ enum class Check { pass, fail, skip };
 
 // One rule and how it came out: a line of `explain`.
 struct RuleOutcome {
-    std::string rule; // "require.entries", "window", "account" ...
+    // The policy's key ("require.engineer.location.allow"), or what the document says ("window", "revoked",
+    // "approval.source"). "approval" opens the lines of one approval; only the decisive one has any.
+    std::string rule;
     Check check = Check::skip;
     std::string detail;
     std::string from; // "FILE:LINE:COLUMN" of the policy, or "ISSUER#JTI" of the document
@@ -83,14 +87,23 @@ struct Evidence {
     std::map<ApprovalId, std::uint32_t> sessions{}; // other live sessions, by the approval that each uses
     const PresenceBook* presence = nullptr;         // null: nobody is present
     const Denials* denials = nullptr;               // null: none
+    const Patterns* patterns = nullptr; // the policies' patterns, compiled; null or not there: done each time
+    bool explain = true;                // false: no `rules`, which take longer than the verdict
 };
 
 // Judges a session under the policy that governs its account. `observe_override`: mode_override.
+// A live session (facts.approval) is judged by its own approval alone, whatever else is offered: `evidence`
+// needs to hold no more than that one, or its tombstone, and `sessions` is not asked.
 [[nodiscard]] Verdict judge(const Policy& policy, const SessionFacts& facts, const Evidence& evidence,
                             bool observe_override, const Moment& now);
 
-// Until when a new session of the account may be admitted: the latest deadline of the candidates that admit
-// now; 0: no window is open.
+// Until when a new session of the account may be admitted, CLOCK_BOOTTIME: the latest deadline of the
+// candidates that admit now; 0: no window is open.
 [[nodiscard]] std::uint64_t window_until(const std::vector<Candidate>& candidates);
+
+// The same under a policy, for the kernel, which knows no key and no address: only of candidates that some
+// session could use now. It ends when the first of what was judged ends: the escort's lease, the age of the
+// engineer's place. evidence.sessions closes it where every session of an approval is in use.
+[[nodiscard]] std::uint64_t window_until(const Policy& policy, const Evidence& evidence, const Moment& now);
 
 } // namespace escort
