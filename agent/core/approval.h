@@ -62,6 +62,9 @@ struct Approval {
     std::optional<std::uint32_t> max_sessions; // 1 and above
     std::optional<std::int64_t> max_duration;  // seconds, 1 and above
     std::optional<Emergency> emergency;        // break-glass
+
+    // Whose session it approves: the account, or the unit.
+    [[nodiscard]] const std::string& whose() const { return unit.empty() ? account : unit; }
 };
 
 // A whole list as it was signed, with what it is known by.

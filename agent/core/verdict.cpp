@@ -213,9 +213,7 @@ std::uint64_t window_until(const Policy& policy, const Evidence& evidence, const
     for (const auto& candidate : evidence.candidates) {
         const Approval& approval = *candidate.approval;
         if (candidate.list->break_glass && !policy.break_glass.value) continue;
-        if (evidence.denials != nullptr &&
-            evidence.denials->hits_account(approval.unit.empty() ? approval.account : approval.unit))
-            continue;
+        if (evidence.denials != nullptr && evidence.denials->hits_account(approval.whose())) continue;
         const Case one{policy, facts, evidence, candidate, now, true};
         const Findings found = weigh(one, false);
         if (found.clear()) until = std::max(until, std::min(candidate.deadline_boot_ns, found.change()));
