@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define ESCORT_ABI 1
+#define ESCORT_ABI 2
 
 /* Sizes of names. 16: TASK_COMM_LEN. 64: unit names and cgroup folders ("session-12345.scope", unit names;
  * a longer name is cut and then matches nothing). 32: the executable's file name, of which only well-known
@@ -30,6 +30,15 @@
 #define ESCORT_MAX_KNOWN_UIDS 16384
 /* Exempt units of a policy set. */
 #define ESCORT_MAX_EXEMPT_UNITS 32
+/* Units whose sessions are governed, and what they may run, all units together. */
+#define ESCORT_MAX_UNITS 32
+#define ESCORT_MAX_PROGRAMS 512
+
+/* A pattern of `may_run`, compiled (glob.h). 128: the longest path of a cloud's agent is under 100. */
+#define ESCORT_PATTERN 128
+/* A program's path, or its arguments: each its own half of escort_exec_text. A longer path matches nothing.
+ */
+#define ESCORT_TEXT_HALF 256
 
 /* ---- The label: frozen (v1) ---- */
 struct escort_label {
@@ -43,6 +52,8 @@ enum escort_rule_kind {
     ESCORT_RULE_PRINCIPAL = 1,   /* index: uid */
     ESCORT_RULE_EXEMPT_UNIT = 2, /* index: 0, 1, ... */
     ESCORT_RULE_EXEMPT_UID = 3,  /* index: uid; `units` is a bit set of exempt unit indexes */
+    ESCORT_RULE_UNIT = 4,        /* index: 0, 1, ...: a vendor's guest agent */
+    ESCORT_RULE_PROGRAM = 5,     /* index: 0, 1, ...: what units may run for themselves */
 };
 struct escort_rule_key {
     __u32 kind;
@@ -52,15 +63,23 @@ enum escort_principal_flags {
     ESCORT_PRINCIPAL_OBSERVE = 1, /* mode: observe: never signal */
     ESCORT_PRINCIPAL_LOG = 2,     /* on_violation: log: never signal */
     ESCORT_PRINCIPAL_PROBE = 4,   /* the agent's own canary account */
-    ESCORT_PRINCIPAL_PROCESS = 8, /* on_violation: kill_process: only the process that violates */
+    ESCORT_PRINCIPAL_GATE = 8,    /* admission: gate: a session starts labelled, or not at all */
+};
+enum escort_program_flags {
+    ESCORT_PROGRAM_ARGUMENTS = 1, /* the pattern goes over the path and all arguments, else over the path */
 };
 struct escort_rule {
-    __u64 window_until; /* principal: an approval is open until then; 0: none */
-    __u32 flags;        /* escort_principal_flags */
-    __u32 entries;      /* principal: bit set of 1 << escort_entry that may use a window */
-    __u32 units;        /* exempt uid: bit set of exempt unit indexes */
+    __u64 window_until;  /* principal, unit: an approval is open until then; 0: none */
+    __u32 flags;         /* escort_principal_flags; program: escort_program_flags */
+    __u32 entries;       /* principal, unit: bit set of 1 << escort_entry that may use a window */
+    __u32 units;         /* exempt uid: bit set of exempt unit indexes */
+    __u32 first_program; /* unit: its programs' indexes begin here ... */
+    __u32 programs;      /* ... and are so many */
     __u32 reserved;
-    char unit[ESCORT_NAME]; /* exempt unit */
+    union {                           /* the longest first: `{}` zeroes that one */
+        char pattern[ESCORT_PATTERN]; /* program */
+        char unit[ESCORT_NAME];       /* exempt unit, unit */
+    };
 };
 
 /* ---- Ways in; the numbers of escort::Entry ---- */
@@ -77,12 +96,13 @@ enum escort_entry {
     ESCORT_ENTRY_EXISTING = 9,
 };
 
-/* ---- A session: written by the kernel alone ---- */
+/* ---- A session: written by the kernel programs alone ---- */
 struct escort_session {
     __u64 opened_ns;
-    __u64 events;  /* lifecycle events of this session so far: gaps show a lost one */
-    __s64 live;    /* tasks alive that carry the label */
-    __u64 last_ns; /* when the last task went; 0 while any lives */
+    __u64 events;      /* lifecycle events of this session so far: gaps show a lost one */
+    __s64 live;        /* tasks alive that carry the label */
+    __u64 last_ns;     /* when the last task went; 0 while any lives */
+    __u64 activity_ns; /* the last exec or fork of one of its tasks */
     __u32 uid;
     __u32 entry;
     __u32 reason; /* escort_reason at the opening */
@@ -92,6 +112,17 @@ enum escort_session_flags {
     ESCORT_SESSION_REFUSED = 1, /* dead at birth: the kernel itself removes the entry at the end */
     ESCORT_SESSION_THREAD = 2,  /* opened by a thread whose leader keeps another real uid */
     ESCORT_SESSION_PROBE = 4,
+    ESCORT_SESSION_GATED = 8, /* opened by the gate, before the task entered the account */
+};
+
+/* What escort_open_session is run with: the daemon opens a session, the kernel gives it its number. */
+struct escort_open_request {
+    __u64 deadline_ns;
+    __u64 id; /* out: 0 when there was no room */
+    __u32 uid;
+    __u32 entry;
+    __u32 verdict_flags;
+    __u32 session_flags;
 };
 
 /* ---- Its verdict: the first by the kernel, every other by the daemon ---- */
@@ -100,6 +131,7 @@ enum escort_verdict_flags {
     ESCORT_VERDICT_JUDGED = 2,   /* the daemon has judged it */
     ESCORT_VERDICT_OBSERVE = 4,  /* never signalled, whatever else is set */
     ESCORT_VERDICT_RELEASED = 8, /* its account is no principal any more */
+    ESCORT_VERDICT_FROZEN = 16,  /* SIGSTOP at every hook, unless it must die there */
 };
 struct escort_verdict {
     __u64 deadline_ns; /* dead from then on */
@@ -139,6 +171,7 @@ enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h *
                      ESCORT_REASON_NO_ROOM = 7,   /* the session could not be recorded: refused */
                      ESCORT_REASON_EXEMPT = 8,
                      ESCORT_REASON_UNKNOWN_SESSION = 9, /* a label without a verdict: refused */
+                     ESCORT_REASON_UNGATED = 10,        /* admission: gate, and the gate has not cleared it */
 };
 struct escort_event {
     __u32 abi; /* ESCORT_ABI: read first */
@@ -186,6 +219,7 @@ enum escort_task_flags {
     ESCORT_TASK_ADOPTED = 2,    /* labelled in this pass */
     ESCORT_TASK_UNKNOWN = 4,    /* its uid was never looked up */
     ESCORT_TASK_ATTRIBUTED = 8, /* a principal's login uid, but another uid: reported, never killed */
+    ESCORT_TASK_STOPPED = 16,   /* stopped by a signal, or traced */
 };
 struct escort_task {
     __u64 id; /* 0: no label */
@@ -198,6 +232,35 @@ struct escort_task {
     __u32 audit_session;
     __u32 flags; /* escort_task_flags */
     char comm[ESCORT_COMM];
+    char tty[ESCORT_TTY]; /* its controlling terminal, "pts/3"; empty: none */
+};
+
+/* ---- A listed unit's own tasks ---- */
+enum escort_unit_state {
+    ESCORT_UNIT_NONE = 0,
+    ESCORT_UNIT_FORKED = 1,   /* forked by PID 1, has not exec'd yet */
+    ESCORT_UNIT_EXECUTOR = 2, /* PID 1's helper that execs the unit's program (systemd 255 and later) */
+    ESCORT_UNIT_OWN = 3,      /* the unit's program, or forked from it */
+};
+/* What is exec'd: its path, ending with a NUL that is the last byte of the first half, and from the second
+ * half on the arguments after argv[0], each with its NUL. One text, from `begin` to `end`; without a path
+ * `begin` is 0. */
+struct escort_exec_text {
+    __u32 begin;
+    __u32 end;
+    __u32 whole; /* the path and all arguments were there and had room */
+    __u32 reserved;
+    char bytes[2 * ESCORT_TEXT_HALF];
+};
+struct escort_unit_task {
+    __u32 state; /* escort_unit_state */
+    __u32 reserved;
+    char unit[ESCORT_NAME];
+    /* What the unit's program was started as: its path and arguments, without options at the end. What the
+     * unit execs that begins so is the unit's program again. */
+    struct escort_exec_text own;
+    struct escort_exec_text now;    /* what is exec'd now: the kernel's room for it */
+    struct escort_exec_text called; /* the same by the name that was given to execve; no arguments */
 };
 
 /* ---- Counters (per CPU, summed by the reader): nothing fails in silence ---- */
@@ -214,6 +277,7 @@ enum escort_counter {
     ESCORT_COUNT_EXEMPTED,
     ESCORT_COUNT_UNKNOWN_UID,
     ESCORT_COUNT_VERDICT_MISSING, /* a label without a verdict */
+    ESCORT_COUNT_UNIT_NO_ROOM,    /* a unit's task could not be remembered: its exec is a session */
     ESCORT_COUNT_MAX,
 };
 
@@ -230,17 +294,20 @@ struct escort_config {
     __u32 boot;        /* first 32 bits of the boot id */
     __u32 uid_min;     /* uids from here on are accounts that may have to be looked up */
     __u64 next;        /* number of the next session */
+    __s64 orphans;     /* tasks in the orphan map */
 };
 
 #ifndef __BPF__
 static_assert(sizeof(struct escort_label) == 16, "the label's layout is frozen");
-static_assert(sizeof(struct escort_rule) == 88, "abi");
-static_assert(sizeof(struct escort_session) == 48, "abi");
+static_assert(sizeof(struct escort_rule) == 160, "abi");
+static_assert(sizeof(struct escort_session) == 56, "abi");
 static_assert(sizeof(struct escort_verdict) == 16, "abi");
 static_assert(sizeof(struct escort_also_key) == 16, "abi");
 static_assert(sizeof(struct escort_orphan_key) == 16, "abi");
 static_assert(sizeof(struct escort_event) == 272, "abi");
-static_assert(sizeof(struct escort_task) == 64, "abi");
-static_assert(sizeof(struct escort_config) == 56, "abi");
+static_assert(sizeof(struct escort_task) == 80, "abi");
+static_assert(sizeof(struct escort_config) == 64, "abi");
 static_assert(sizeof(struct escort_iter_request) == 16, "abi");
+static_assert(sizeof(struct escort_open_request) == 32, "abi");
+static_assert(sizeof(struct escort_unit_task) == 72 + 3 * 528, "abi");
 #endif

@@ -38,6 +38,7 @@ struct escort_decision {
     __u32 open;    /* a session starts here */
     __u32 refuse;  /* it may not go on: dead in the map */
     __u32 signal;  /* SIGKILL now */
+    __u32 stop;    /* SIGSTOP now: its session is frozen. Never with `signal` */
     __u32 observe; /* refused on paper only */
     __u32 reason;  /* escort_reason */
 };
@@ -48,6 +49,13 @@ ESCORT_INLINE __u32 escort_window(const struct escort_facts* facts) {
     if (facts->window_until <= facts->now_ns) return ESCORT_REASON_NO_WINDOW;
     if (!(facts->entries & (1u << (facts->entry & 31u)))) return ESCORT_REASON_ENTRY;
     return ESCORT_REASON_WINDOW;
+}
+
+/* May a task without a label start a session of this account? ESCORT_REASON_WINDOW: yes. The window of an
+ * account with a gate is for sessions that the gate has labelled. */
+ESCORT_INLINE __u32 escort_unlabelled(const struct escort_facts* facts) {
+    if (facts->principal_flags & ESCORT_PRINCIPAL_GATE) return ESCORT_REASON_UNGATED;
+    return escort_window(facts);
 }
 
 /* Is the account's policy one that only logs (mode: observe, on_violation: log)? */
@@ -64,22 +72,28 @@ ESCORT_INLINE __u32 escort_live(const struct escort_facts* facts) {
     return ESCORT_REASON_NONE;
 }
 
+/* Must a task of this session, which may go on, stand still? Observed and released ones never do. */
+ESCORT_INLINE __u32 escort_frozen(const struct escort_facts* facts) {
+    return (facts->verdict.flags & (ESCORT_VERDICT_FROZEN | ESCORT_VERDICT_OBSERVE |
+                                    ESCORT_VERDICT_RELEASED)) == ESCORT_VERDICT_FROZEN;
+}
+
 /* A labelled task that enters a principal's uid: its own account's, an `also`, or the end of it. */
 ESCORT_INLINE __u32 escort_entered(const struct escort_facts* facts) {
     if (facts->uid == facts->session_uid && !(facts->verdict.flags & ESCORT_VERDICT_RELEASED))
         return ESCORT_REASON_NONE;
     if (facts->also) return ESCORT_REASON_NONE;
     /* Not judged yet (the daemon is down, or this is the first millisecond) or released: at least a window
-     * must be open for that account too; the daemon judges the rest. */
+     * must be open for that account too, and it be without a gate; the daemon judges the rest. */
     if (!(facts->verdict.flags & ESCORT_VERDICT_JUDGED) || (facts->verdict.flags & ESCORT_VERDICT_RELEASED)) {
-        __u32 window = escort_window(facts);
+        __u32 window = escort_unlabelled(facts);
         return window == ESCORT_REASON_WINDOW ? (__u32)ESCORT_REASON_NONE : window;
     }
     return ESCORT_REASON_ALSO;
 }
 
 ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* facts) {
-    struct escort_decision decision = {0, 0, 0, 0, ESCORT_REASON_NONE};
+    struct escort_decision decision = {0, 0, 0, 0, 0, ESCORT_REASON_NONE};
 
     if (facts->labelled) {
         decision.reason = escort_live(facts);
@@ -89,6 +103,7 @@ ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* fa
         }
         if (decision.reason == ESCORT_REASON_NONE) {
             decision.observe = 0;
+            decision.stop = escort_frozen(facts) && !facts->foreign_leader;
             return decision;
         }
         decision.refuse = 1;
@@ -100,11 +115,12 @@ ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* fa
             return decision;
         }
         decision.open = 1;
-        decision.reason = escort_window(facts);
+        decision.reason = escort_unlabelled(facts);
         if (decision.reason == ESCORT_REASON_WINDOW) return decision;
         decision.refuse = 1;
         decision.observe = escort_watched_only(facts);
     }
     decision.signal = !decision.observe && !facts->foreign_leader;
+    if (decision.observe && facts->labelled) decision.stop = escort_frozen(facts) && !facts->foreign_leader;
     return decision;
 }

@@ -3,6 +3,7 @@
  * instruction in user mode. One set of decisions, two sets of hooks for the change of identity: fentry where
  * the kernel has BPF trampolines, syscall tracepoints where it hasn't. */
 #include "session.h"
+#include "units.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -59,6 +60,7 @@ static __always_inline void open_session(struct task_struct* task, struct escort
     bool dead = decision.refuse && !decision.observe;
     struct escort_session session = {
         .opened_ns = facts->now_ns,
+        .activity_ns = facts->now_ns,
         .live = 1,
         .uid = facts->uid,
         .entry = facts->entry,
@@ -99,6 +101,7 @@ static __always_inline void judge_labelled(struct task_struct* task, __u64 id, s
     if (facts->enters) facts->also = bpf_map_lookup_elem(&also, &key) != NULL;
     decision = escort_decide(facts);
     if (decision.signal) kill_current();
+    if (decision.stop) stop_current();
     if (facts->enters && facts->uid != facts->session_uid)
         report(task, ESCORT_EVENT_ENTERED, id, session, facts->uid, facts->entry, decision.reason,
                event_flags(&decision, facts), cfg);
@@ -120,6 +123,7 @@ static __noinline int settle(struct task_struct* task, __u64 id, struct escort_f
 
 /* What a task may do next, as `uid`: the real uid that it has or is about to have (rule 1 of 'When a session
  * starts'), an effective one (rule 2), or NOBODY when it enters no account. */
+#define CLONE_THREAD 0x00010000
 #define NOBODY ((__u32)-1)
 static __always_inline int on_identity(struct task_struct* task, const struct cred* cred, __u32 uid) {
     struct escort_facts facts = {.now_ns = bpf_ktime_get_boot_ns()};
@@ -192,13 +196,19 @@ SEC("tp_btf/task_newtask")
 int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
     struct task_struct* parent = bpf_get_current_task_btf();
     __u64 id = session_of(parent);
-    struct escort_facts facts = {};
+    struct escort_facts facts = {.now_ns = bpf_ktime_get_boot_ns()};
     struct escort_session* session;
     struct escort_decision decision;
 
-    if (!id) return 0;
+    if (!id) {
+        inherit_unit(parent, child);
+        return 0;
+    }
     session = gather_session(&facts, id);
-    if (session) __sync_fetch_and_add(&session->live, 1);
+    if (session) {
+        __sync_fetch_and_add(&session->live, 1);
+        session->activity_ns = facts.now_ns;
+    }
     if (!set_label(child, id)) {
         if (session) __sync_fetch_and_add(&session->live, -1);
         /* Unseen it must not live: the kernel can signal it where it has the means, else its parent. */
@@ -207,14 +217,37 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
         else
             kill_current();
     }
-    facts.now_ns = bpf_ktime_get_boot_ns();
     facts.foreign_leader = has_foreign_leader(parent, BPF_CORE_READ(parent, cred, uid.val));
     decision = escort_decide(&facts);
-    if (decision.refuse && !decision.observe && bpf_send_signal_task &&
-        !(clone_flags & 0x00010000 /* CLONE_THREAD */))
+    if (decision.refuse && !decision.observe && bpf_send_signal_task && !(clone_flags & CLONE_THREAD))
         bpf_send_signal_task(child, SIGKILL, PIDTYPE_TGID, 0);
     if (decision.signal) kill_current();
+    if (decision.stop) {
+        /* Without the means the child runs until its next hook, or the daemon's pass over the session. */
+        if (bpf_send_signal_task && !(clone_flags & CLONE_THREAD))
+            bpf_send_signal_task(child, SIGSTOP, PIDTYPE_TGID, 0);
+        stop_current();
+    }
     return 0;
+}
+
+/* Rule 3: what a listed unit execs that is not its own program, nor one that it may run, is a session. */
+static __always_inline bool on_unit_exec(struct task_struct* task, struct linux_binprm* bprm) {
+    struct escort_facts facts = {.now_ns = bpf_ktime_get_boot_ns(), .entry = ESCORT_ENTRY_UNIT};
+    struct escort_config* cfg = get_config();
+    struct escort_rule* unit;
+    void* inner = get_rules();
+    __u32 found;
+
+    if (!cfg || !cfg->ready || !inner || !is_governed(task, task->cred, cfg)) return false;
+    found = unit_session(task, bprm, cfg);
+    if (!found) return false;
+    unit = find_rule(inner, ESCORT_RULE_UNIT, found - 1);
+    if (!unit) return false; /* the rules were flipped in between: it is judged by none */
+    gather_account(&facts, BPF_CORE_READ(task, cred, uid.val), unit);
+    facts.governed = 1;
+    settle(task, 0, &facts, cfg);
+    return true;
 }
 
 /* ---- Exec: an ended session goes no further; rule 2 (set-user-ID programs); and a task that took a
@@ -222,11 +255,16 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(escort_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
     const struct cred* cred = task->cred;
+    __u64 id = session_of(task);
     __u32 uid = NOBODY;
 
-    if (!session_of(task)) {
+    if (id) {
+        struct escort_session* session = bpf_map_lookup_elem(&sessions, &id);
+        if (session) session->activity_ns = bpf_ktime_get_boot_ns();
+    } else {
         void* inner = get_rules();
         if (!inner) return 0;
+        if (get_units_since() && on_unit_exec(task, bprm)) return 0;
         uid = BPF_CORE_READ(cred, uid.val);
         if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) {
             if (!(BPF_CORE_READ(bprm, file, f_inode, i_mode) & S_ISUID)) return 0;
@@ -256,6 +294,27 @@ int BPF_PROG(escort_exit, struct task_struct* task) {
         bpf_map_delete_elem(&verdicts, &id);
         bpf_map_delete_elem(&sessions, &id);
     }
+    return 0;
+}
+
+/* ---- A session without a task, yet: run by the daemon for a login that the gate has cleared ---- */
+SEC("syscall")
+int escort_open_session(struct escort_open_request* request) {
+    struct escort_config* cfg = get_config();
+    __u64 now = bpf_ktime_get_boot_ns();
+    struct escort_session session = {
+        .opened_ns = now,
+        .activity_ns = now,
+        .live = 1,
+        .uid = request->uid,
+        .entry = request->entry,
+        .flags = request->session_flags,
+    };
+    struct escort_verdict verdict = {.deadline_ns = request->deadline_ns, .flags = request->verdict_flags};
+
+    if (!cfg) return 1;
+    request->id = record_session(cfg, &session, &verdict);
+    if (request->id) count(ESCORT_COUNT_OPENED);
     return 0;
 }
 

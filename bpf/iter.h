@@ -22,7 +22,9 @@ static __noinline __u64 adopt_session(struct task_struct* task, __u32 uid, const
     bool observe = rule->flags & (ESCORT_PRINCIPAL_OBSERVE | ESCORT_PRINCIPAL_LOG);
     /* Alive until judged: the daemon, which runs this pass, judges it next. */
     struct escort_verdict verdict = {.deadline_ns = (__u64)-1, .flags = observe ? ESCORT_VERDICT_OBSERVE : 0};
-    struct escort_session session = {.opened_ns = bpf_ktime_get_boot_ns(),
+    __u64 now = bpf_ktime_get_boot_ns();
+    struct escort_session session = {.opened_ns = now,
+                                     .activity_ns = now,
                                      .uid = uid,
                                      .entry = ESCORT_ENTRY_EXISTING,
                                      .reason = ESCORT_REASON_NONE};
@@ -90,12 +92,14 @@ int escort_tasks(struct bpf_iter__task* ctx) {
         if (!out.flags) return 0;
     }
     if (gone) out.flags |= ESCORT_TASK_GONE;
+    if (BPF_CORE_READ(task, __state) & (TASK_STOPPED | TASK_TRACED)) out.flags |= ESCORT_TASK_STOPPED;
     out.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
     out.tid = agent_pid(task, cfg);
     out.tgid = agent_pid(BPF_CORE_READ(task, group_leader), cfg);
     out.loginuid = login_uid(task);
     out.audit_session = audit_session(task);
     BPF_CORE_READ_STR_INTO(&out.comm, task, comm);
+    read_tty(task, out.tty, sizeof(out.tty));
     bpf_seq_write(seq, &out, sizeof(out));
     return 0;
 }

@@ -103,6 +103,23 @@ struct {
     __uint(max_entries, 1 << 20);
 } lifecycle SEC(".maps");
 
+/* Tasks of listed units, and PID 1's forks while a unit is listed: what they were started as. Written by the
+ * kernel; for tasks that were there before, by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct escort_unit_task);
+} unit_tasks SEC(".maps");
+
+/* Since when (boot-time ns) units are listed; 0: none is, and no hook asks further. Written by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} units_since SEC(".maps");
+
 /* What the next pass of the task iterator does. Written by the daemon. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -128,6 +145,12 @@ static __always_inline void count(enum escort_counter which) {
 static __always_inline struct escort_config* get_config(void) {
     __u32 zero = 0;
     return bpf_map_lookup_elem(&config, &zero);
+}
+
+static __always_inline __u64 get_units_since(void) {
+    __u32 zero = 0;
+    __u64* since = bpf_map_lookup_elem(&units_since, &zero);
+    return since ? *since : 0;
 }
 
 static __always_inline struct escort_rule* find_rule(void* inner, enum escort_rule_kind kind, __u32 index) {

@@ -5,6 +5,7 @@
 #include "task.h"
 
 #define SIGKILL 9
+#define SIGSTOP 19
 
 static __always_inline struct escort_orphan_key orphan_key(struct task_struct* task) {
     struct escort_orphan_key key = {.kernel_tid = BPF_CORE_READ(task, pid),
@@ -12,16 +13,15 @@ static __always_inline struct escort_orphan_key orphan_key(struct task_struct* t
     return key;
 }
 
-/* Orphans are asked only while there can be some: how many went there less how many left. */
-__s64 orphan_count = 0;
-
 /* The session that the task is in; 0: none. */
 static __always_inline __u64 session_of(struct task_struct* task) {
     struct escort_label* label = bpf_task_storage_get(&labels, task, NULL, 0);
     struct escort_orphan_key key;
+    struct escort_config* cfg;
 
     if (label) return label->id;
-    if (orphan_count <= 0) return 0;
+    cfg = get_config();
+    if (!cfg || cfg->orphans <= 0) return 0; /* asked only while there can be some */
     key = orphan_key(task);
     label = bpf_map_lookup_elem(&orphans, &key);
     return label ? label->id : 0;
@@ -30,12 +30,13 @@ static __always_inline __u64 session_of(struct task_struct* task) {
 /* Puts the label on a task that has none. false: it is kept nowhere and the task must not go on. */
 static __always_inline bool set_label(struct task_struct* task, __u64 id) {
     struct escort_label label = {.id = id};
+    struct escort_config* cfg = get_config();
     struct escort_orphan_key key;
 
     if (bpf_task_storage_get(&labels, task, &label, BPF_LOCAL_STORAGE_GET_F_CREATE)) return true;
     key = orphan_key(task);
-    if (bpf_map_update_elem(&orphans, &key, &label, BPF_ANY) == 0) {
-        __sync_fetch_and_add(&orphan_count, 1);
+    if (cfg && bpf_map_update_elem(&orphans, &key, &label, BPF_ANY) == 0) {
+        __sync_fetch_and_add(&cfg->orphans, 1);
         count(ESCORT_COUNT_LABEL_ORPHANED);
         return true;
     }
@@ -44,14 +45,26 @@ static __always_inline bool set_label(struct task_struct* task, __u64 id) {
 }
 
 static __always_inline void drop_orphan(struct task_struct* task) {
+    struct escort_config* cfg = get_config();
     struct escort_orphan_key key;
-    if (orphan_count <= 0) return;
+
+    if (!cfg || cfg->orphans <= 0) return;
     key = orphan_key(task);
-    if (bpf_map_delete_elem(&orphans, &key) == 0) __sync_fetch_and_add(&orphan_count, -1);
+    if (bpf_map_delete_elem(&orphans, &key) == 0) __sync_fetch_and_add(&cfg->orphans, -1);
 }
 
 static __always_inline void kill_current(void) {
     if (bpf_send_signal(SIGKILL)) count(ESCORT_COUNT_SIGNAL_FAILED);
+}
+
+static __always_inline void stop_current(void) {
+    if (bpf_send_signal(SIGSTOP)) count(ESCORT_COUNT_SIGNAL_FAILED);
+}
+
+/* Its controlling terminal's name, "pts/3". */
+static __always_inline void read_tty(struct task_struct* task, char* name, __u32 size) {
+    struct tty_struct* tty = BPF_CORE_READ(task, signal, tty);
+    if (tty) bpf_probe_read_kernel_str(name, size, &tty->name);
 }
 
 /* Writes a lifecycle event about `task`. `session` may be NULL. */
@@ -59,7 +72,6 @@ static __always_inline void report(struct task_struct* task, __u32 type, __u64 i
                                    struct escort_session* session, __u32 uid, __u32 entry, __u32 reason,
                                    __u32 flags, const struct escort_config* cfg) {
     struct escort_event* event;
-    struct tty_struct* tty;
     /* Numbered even when the ring is full: the gap is what shows the loss. */
     __u64 number = session ? __sync_fetch_and_add(&session->events, 1) + 1 : 0;
 
@@ -85,8 +97,7 @@ static __always_inline void report(struct task_struct* task, __u32 type, __u64 i
     event->loginuid = login_uid(task);
     event->audit_session = audit_session(task);
     BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
-    tty = BPF_CORE_READ(task, signal, tty);
-    if (tty) bpf_probe_read_kernel_str(event->tty, sizeof(event->tty), &tty->name);
+    read_tty(task, event->tty, sizeof(event->tty));
     read_exe(task, event->exe, sizeof(event->exe));
     read_cgroup(task, event->cgroup, event->cgroup_parent, sizeof(event->cgroup_parent));
     bpf_ringbuf_submit(event, 0);

@@ -8,6 +8,8 @@
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define S_ISUID 0004000
+#define TASK_STOPPED 0x4 /* task_struct.__state; the same from 5.14 on, where it was renamed */
+#define TASK_TRACED 0x8
 
 static __always_inline struct kernfs_node* cgroup_node(struct task_struct* task) {
     return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
@@ -104,24 +106,25 @@ static __always_inline bool descends_in_cgroup(struct task_struct* task, struct 
 }
 
 struct unit_search {
-    const char* cgroup;
+    const char* name; /* ESCORT_NAME bytes, zero-filled */
     void* rules;
+    __u32 kind;  /* of rule: exempt units or listed ones */
     __u32 units; /* bit set of those to compare */
-    bool found;
+    __u32 found; /* the index, from 1; 0: none */
 };
 
 static long compare_unit(__u32 index, struct unit_search* search) {
-    const __u64* name = (const __u64*)search->cgroup;
+    const __u64* name = (const __u64*)search->name;
     struct escort_rule* rule;
     __u64 difference = 0;
 
     if (!(search->units & (1u << (index & 31)))) return 0;
-    rule = find_rule(search->rules, ESCORT_RULE_EXEMPT_UNIT, index);
+    rule = find_rule(search->rules, search->kind, index);
     if (!rule) return 0;
     for (int i = 0; i < ESCORT_NAME / 8; i++)
         difference |= name[i] ^ ((const __u64*)rule->unit)[i];
-    search->found = difference == 0;
-    return search->found;
+    search->found = difference == 0 ? index + 1 : 0;
+    return search->found != 0;
 }
 
 /* The two below are functions of their own so that their names are off the stack again (512 bytes for all
@@ -141,7 +144,7 @@ static __noinline __u32 way_in(struct task_struct* task) {
 /* Is it a job of a unit that may switch to this account (`exempt:`)? Only asked of a task without a label. */
 static __noinline __u32 is_exempt(struct task_struct* task, __u32 uid, struct escort_config* cfg) {
     struct kernfs_node* node = cgroup_node(task);
-    struct unit_search search = {.rules = get_rules()};
+    struct unit_search search = {.rules = get_rules(), .kind = ESCORT_RULE_EXEMPT_UNIT};
     char cgroup[ESCORT_NAME] = {};
     struct escort_rule* account;
     char parent[16] = {};
@@ -152,10 +155,10 @@ static __noinline __u32 is_exempt(struct task_struct* task, __u32 uid, struct es
     read_cgroup(task, cgroup, parent, sizeof(parent));
     if (!escort_name_is(parent, "system.slice")) return 0;
     if (BPF_CORE_READ(kernfs_parent(kernfs_parent(node)), id) != cfg->cgroup_root) return 0;
-    search.cgroup = cgroup;
+    search.name = cgroup;
     search.units = account->units;
     bpf_loop(ESCORT_MAX_EXEMPT_UNITS, compare_unit, &search, 0);
-    return search.found && descends_in_cgroup(task, node, cfg);
+    return search.found != 0 && descends_in_cgroup(task, node, cfg);
 }
 
 static __always_inline __u32 login_uid(struct task_struct* task) {

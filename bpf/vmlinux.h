@@ -77,13 +77,24 @@ struct inode {
     struct super_block* i_sb;
 };
 struct qstr {
+    u32 len;
     const unsigned char* name;
 };
 struct dentry {
+    struct dentry* d_parent;
     struct qstr d_name;
     struct inode* d_inode;
 };
+struct vfsmount {
+    struct dentry* mnt_root;
+};
+struct mount {
+    struct mount* mnt_parent;
+    struct dentry* mnt_mountpoint;
+    struct vfsmount mnt;
+};
 struct path {
+    struct vfsmount* mnt;
     struct dentry* dentry;
 };
 struct fs_struct {
@@ -94,6 +105,8 @@ struct file {
     struct inode* f_inode;
 };
 struct mm_struct {
+    unsigned long arg_start;
+    unsigned long arg_end;
     struct file* exe_file;
 };
 struct kernfs_node {
@@ -119,6 +132,7 @@ struct signal_struct {
     struct tty_struct* tty;
 };
 struct task_struct {
+    unsigned int __state;
     unsigned int flags;
     int exit_state;
     int pid;
@@ -127,6 +141,8 @@ struct task_struct {
     struct task_struct* group_leader;
     struct pid* thread_pid;
     u64 start_boottime;
+    u64 parent_exec_id;
+    u64 self_exec_id;
     const struct cred* real_cred;
     const struct cred* cred;
     char comm[16];
@@ -140,6 +156,8 @@ struct task_struct {
 };
 struct linux_binprm {
     struct file* file;
+    const char* filename;
+    const char* interp;
 };
 struct trace_entry {
     unsigned short type;

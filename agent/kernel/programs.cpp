@@ -156,6 +156,10 @@ int Programs::iterator_link() const {
     return bpf_link__fd(object_->links.escort_tasks);
 }
 
+int Programs::open_session() const {
+    return bpf_program__fd(object_->progs.escort_open_session);
+}
+
 std::vector<std::string> Programs::missing_pins() const {
     std::vector<std::string> missing;
     for (const auto& hook : kHooks)

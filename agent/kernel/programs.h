@@ -48,6 +48,8 @@ class Programs {
     [[nodiscard]] int map(const char* name) const;
     // A link of the task iterator; owned by this object.
     [[nodiscard]] int iterator_link() const;
+    // The program that opens a session for the daemon; owned by this object.
+    [[nodiscard]] int open_session() const;
 
     // Names of pinned links that are not there any more (somebody removed a pin).
     [[nodiscard]] std::vector<std::string> missing_pins() const;

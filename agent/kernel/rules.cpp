@@ -11,7 +11,6 @@ std::uint32_t flags_of(const Policy& policy, bool observe_override) {
     std::uint32_t flags = 0;
     if (observe_override || policy.mode.value == Mode::observe) flags |= ESCORT_PRINCIPAL_OBSERVE;
     if (policy.on_violation.value == Violation::log) flags |= ESCORT_PRINCIPAL_LOG;
-    if (policy.on_violation.value == Violation::kill_process) flags |= ESCORT_PRINCIPAL_PROCESS;
     return flags;
 }
 
@@ -32,6 +31,7 @@ std::vector<KernelRule> compile_rules(const std::vector<PrincipalRule>& principa
         escort_rule rule{};
         rule.window_until = principal.window_until;
         rule.flags = flags_of(*principal.policy, observe_override);
+        if (principal.policy->require.admission.value == Admission::gate) rule.flags |= ESCORT_PRINCIPAL_GATE;
         rule.entries = entries_of(*principal.policy);
         rules.push_back({{ESCORT_RULE_PRINCIPAL, principal.uid}, rule});
     }

@@ -1,10 +1,13 @@
 #include "kernel/state.h"
 
+#include "base/clock.h"
+
 #include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <cstring>
+#include <poll.h>
 
 namespace escort {
 
@@ -52,6 +55,8 @@ const char* counter_name(escort_counter counter) {
         return "unknown_uid";
     case ESCORT_COUNT_VERDICT_MISSING:
         return "verdict_missing";
+    case ESCORT_COUNT_UNIT_NO_ROOM:
+        return "unit_no_room";
     case ESCORT_COUNT_MAX:
         break;
     }
@@ -75,7 +80,10 @@ KernelState::KernelState(const Programs& programs)
       ring_(programs.map("lifecycle")),
       request_(programs.map("iter_request")),
       adopted_(programs.map("adopted")),
-      iterator_(programs.iterator_link()) {}
+      unit_tasks_(programs.map("unit_tasks")),
+      units_since_(programs.map("units_since")),
+      iterator_(programs.iterator_link()),
+      open_session_(programs.open_session()) {}
 
 bool KernelState::same_keys(const std::vector<KernelRule>& rules) const {
     return inner_.valid() && std::equal(rules.begin(), rules.end(), in_force_.begin(), in_force_.end(),
@@ -83,6 +91,20 @@ bool KernelState::same_keys(const std::vector<KernelRule>& rules) const {
                                             return left.key.kind == right.key.kind &&
                                                    left.key.index == right.key.index;
                                         });
+}
+
+Status KernelState::watch_units(const std::vector<KernelRule>& rules) const {
+    const bool any = std::any_of(rules.begin(), rules.end(),
+                                 [](const KernelRule& rule) { return rule.key.kind == ESCORT_RULE_UNIT; });
+    const std::uint32_t zero = 0;
+    std::uint64_t since = 0;
+    if (bpf_map_lookup_elem(units_since_, &zero, &since) != 0)
+        return fail_errno("units_since", "read", errno);
+    if (any == (since != 0)) return {};
+    since = any ? boot_ns() : 0;
+    if (bpf_map_update_elem(units_since_, &zero, &since, BPF_ANY) != 0)
+        return fail_errno("units_since", "write", errno);
+    return {};
 }
 
 Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
@@ -95,6 +117,7 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
         }
         return {};
     }
+    if (auto watched = watch_units(rules); !watched) return watched;
     const auto entries = static_cast<__u32>(std::max<std::size_t>(rules.size(), 1));
     Fd inner(bpf_map_create(BPF_MAP_TYPE_HASH, "rules_inner", sizeof(escort_rule_key), sizeof(escort_rule),
                             entries, nullptr));
@@ -140,6 +163,27 @@ std::vector<KernelSession> KernelState::sessions() const {
     for (const auto id : keys_of<std::uint64_t>(sessions_))
         if (const auto facts = session(id)) all.push_back({id, *facts});
     return all;
+}
+
+Result<std::uint64_t> KernelState::open_session(std::uint32_t uid, std::uint32_t entry,
+                                                const escort_verdict& verdict) const {
+    escort_open_request request{verdict.deadline_ns, 0, uid, entry, verdict.flags, ESCORT_SESSION_GATED};
+    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &request, .ctx_out = &request,
+                .ctx_size_in = sizeof request, .ctx_size_out = sizeof request);
+    if (bpf_prog_test_run_opts(open_session_, &run) != 0)
+        return fail_errno("escort_open_session", "run", errno);
+    if (request.id == 0) return fail("escort_open_session", "there is no room for one more session");
+    return request.id;
+}
+
+Status KernelState::label(int pidfd, std::uint64_t id) const {
+    const escort_label label{id, 0, 0};
+    if (bpf_map_update_elem(labels_, &pidfd, &label, BPF_NOEXIST) != 0)
+        return fail_errno("labels", "write", errno);
+    // One that exited before it was labelled is not counted out by the kernel.
+    pollfd gone{pidfd, POLLIN, 0};
+    if (::poll(&gone, 1, 0) != 0) return fail("labels", "the task is gone");
+    return {};
 }
 
 void KernelState::forget(std::uint64_t id, const std::vector<std::uint32_t>& also) const {
@@ -227,6 +271,18 @@ std::optional<std::uint64_t> KernelState::label_of(int pidfd) const {
     escort_label label{};
     if (bpf_map_lookup_elem(labels_, &pidfd, &label) != 0) return std::nullopt;
     return label.id;
+}
+
+Status KernelState::set_unit_task(int pidfd, const escort_unit_task& task) const {
+    if (bpf_map_update_elem(unit_tasks_, &pidfd, &task, BPF_ANY) != 0)
+        return fail_errno("unit_tasks", "write", errno);
+    return {};
+}
+
+std::optional<escort_unit_task> KernelState::unit_task(int pidfd) const {
+    escort_unit_task task{};
+    if (bpf_map_lookup_elem(unit_tasks_, &pidfd, &task) != 0) return std::nullopt;
+    return task;
 }
 
 Counters KernelState::counters() const {

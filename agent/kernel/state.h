@@ -47,6 +47,13 @@ class KernelState {
     [[nodiscard]] Status allow_also(std::uint64_t id, std::uint32_t uid) const;
     [[nodiscard]] std::optional<escort_session> session(std::uint64_t id) const;
     [[nodiscard]] std::vector<KernelSession> sessions() const;
+    // Opens a session that no task is in yet, with its first verdict: for a login process that the gate has
+    // cleared. Numbered by the kernel, as every other. Error: no room for one more.
+    [[nodiscard]] Result<std::uint64_t> open_session(std::uint32_t uid, std::uint32_t entry,
+                                                     const escort_verdict& verdict) const;
+    // Puts the label of such a session on the one task behind `pidfd`, its first. Errors: the task is in a
+    // session already (EEXIST) or gone; then the session is still without a task, and is to be forgotten.
+    [[nodiscard]] Status label(int pidfd, std::uint64_t id) const;
     // Removes what the maps hold of a session that has ended.
     void forget(std::uint64_t id, const std::vector<std::uint32_t>& also) const;
 
@@ -65,6 +72,11 @@ class KernelState {
     // The session that the task behind this pidfd is in; nothing: none, or the task is gone.
     [[nodiscard]] std::optional<std::uint64_t> label_of(int pidfd) const;
 
+    // A task of a listed unit that was there before the unit was listed: what the unit's program was started
+    // as (kernel/units.h). Those that start later are seen by the kernel. Error: the task is gone.
+    [[nodiscard]] Status set_unit_task(int pidfd, const escort_unit_task& task) const;
+    [[nodiscard]] std::optional<escort_unit_task> unit_task(int pidfd) const;
+
     [[nodiscard]] Counters counters() const;
     [[nodiscard]] std::uint64_t next_number() const;
     [[nodiscard]] int ring() const { return ring_; }
@@ -73,8 +85,12 @@ class KernelState {
     [[nodiscard]] bool same_keys(const std::vector<KernelRule>& rules) const;
     [[nodiscard]] Result<std::vector<escort_task>> iterate(escort_iter_mode mode, std::uint64_t id) const;
 
+    // PID 1's forks are marked from the moment that a unit is listed; with none, never.
+    [[nodiscard]] Status watch_units(const std::vector<KernelRule>& rules) const;
+
     int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_;
-    int iterator_;
+    int unit_tasks_, units_since_;
+    int iterator_, open_session_;
     Fd inner_;                         // the rules in force; none before the first flip of this process
     std::vector<KernelRule> in_force_; // what it holds
 };
