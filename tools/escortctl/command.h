@@ -67,6 +67,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> approval_commands();
 [[nodiscard]] std::vector<Command> explain_commands();
 [[nodiscard]] std::vector<Command> act_commands();
+[[nodiscard]] std::vector<Command> freeze_commands();
 [[nodiscard]] std::vector<Command> policy_commands();
 [[nodiscard]] std::vector<Command> document_commands();
 [[nodiscard]] std::vector<Command> keygen_commands();

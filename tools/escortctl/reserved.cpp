@@ -6,8 +6,6 @@ namespace escort::ctl {
 std::vector<Command> reserved_commands() {
     std::vector<Command> all;
     for (const auto& [name, help] : std::vector<std::pair<std::string, std::string>>{
-             {"freeze", "Make a session stand still"},
-             {"thaw", "Let a frozen session go on"},
              {"deny", "Shut a door on this host: an approval, an engineer or an account"},
              {"undeny", "Open it again"},
              {"document publish", "Put a signed document where couriers look"},

@@ -7,6 +7,12 @@ namespace {
 
 using nlohmann::json;
 
+// What to show of where a session stands: "frozen" is a state of a live one.
+std::string state_text(const json& session) {
+    const std::string state = text_of(session, "state");
+    return state == "live" && flag_of(session, "frozen") ? "frozen" : state;
+}
+
 void print_sessions(const Output& output, const json& sessions) {
     std::vector<std::vector<Cell>> rows;
     for (const json& session : sessions) {
@@ -21,7 +27,7 @@ void print_sessions(const Output& output, const json& sessions) {
                         {text_of(session, "reason")},
                         left_cell(number_of(session, "ends"), output.now),
                         {text_of(session, "processes")},
-                        {text_of(session, "state")}});
+                        {state_text(session)}});
     }
     if (rows.empty() && output.terminal) {
         output.out << "No sessions.\n";
@@ -47,6 +53,14 @@ Run declare_sessions(CLI::App& app) {
     };
 }
 
+// "source 203.0.113.7 (socket of sshd, pid 46)".
+std::string fact_text(const json& fact) {
+    const std::string from = text_of(fact, "from");
+    std::string text = text_of(fact, "name") + " " + text_of(fact, "value");
+    if (!from.empty()) text += " (" + from + ")";
+    return text;
+}
+
 std::string rule_text(const json& rule) {
     const std::string detail = text_of(rule, "detail");
     const std::string from = text_of(rule, "from");
@@ -59,13 +73,15 @@ std::string rule_text(const json& rule) {
 void print_session(const Output& output, const json& session) {
     std::vector<std::pair<std::string, Cell>> pairs;
     for (const char* key : {"id", "account", "uid", "entry", "source", "tty", "verdict", "reason", "reasons",
-                            "action", "approval", "engineer", "ticket", "policy"})
+                            "action", "approval", "engineer", "escort", "ticket", "policy"})
         pairs.push_back({key, {text_of(session, key)}});
     pairs.push_back({"started", time_cell(number_of(session, "started"))});
     pairs.push_back({"ends", time_cell(number_of(session, "ends"))});
     for (const char* key :
          {"state", "processes", "frozen", "pid", "comm", "cgroup", "audit_session", "logind_session"})
         pairs.push_back({key, {text_of(session, key)}});
+    for (const json& fact : list_of(session, "facts"))
+        pairs.push_back({"fact", {fact_text(fact)}});
     for (const json& rule : list_of(session, "rules"))
         pairs.push_back({"rule", {rule_text(rule)}});
     print_pairs(output, pairs);

@@ -8,6 +8,20 @@ namespace {
 
 using nlohmann::json;
 
+// What is not as usual: emergencies' approvals, and doors that this host's admin has shut.
+void add_exceptions(std::vector<std::pair<std::string, Cell>>& pairs, const json& status) {
+    const json& emergency = object_of(status, "break_glass");
+    const std::int64_t approvals = number_of(emergency, "approvals");
+    const std::int64_t sessions = number_of(emergency, "sessions");
+    if (approvals + sessions > 0)
+        pairs.push_back({"break-glass",
+                         {"IN FORCE: " + counted(approvals, "approval", "approvals") + ", " +
+                              counted(sessions, "session", "sessions"),
+                          std::to_string(approvals) + " " + std::to_string(sessions)}});
+    for (const json& denial : list_of(status, "denials"))
+        pairs.push_back({"denied here", {text_of(denial, "kind") + " " + text_of(denial, "id")}});
+}
+
 std::vector<std::pair<std::string, Cell>> summary(const json& status, std::int64_t now) {
     const json& policy = object_of(status, "policy");
     const std::string sha256 = text_of(policy, "sha256");
@@ -25,11 +39,13 @@ std::vector<std::pair<std::string, Cell>> summary(const json& status, std::int64
         {"policies", {text_of(policy, "policies")}},
         {"accounts governed", {text_of(status, "principals")}},
         {"sessions", {text_of(status, "sessions")}},
+        {"frozen", {std::to_string(number_of(status, "frozen"))}},
         {"drops", {text_of(status, "drops")}},
     };
     if (loaded != 0 && now >= loaded) pairs[7].second.human += " (" + duration_text(now - loaded) + " ago)";
     if (flag_of(policy, "kept"))
         pairs.push_back({"policy kept", {"yes: the newest files were refused", "yes"}});
+    add_exceptions(pairs, status);
     if (const std::string mode = text_of(status, "mode_override"); !mode.empty())
         pairs.push_back({"mode override", {mode}});
     if (const std::string error = text_of(policy, "error"); !error.empty())
