@@ -1,5 +1,6 @@
 #include "policy/load.h"
 
+#include "policy/contradictions.h"
 #include "policy/digest.h"
 #include "policy/overlap.h"
 #include "policy/read_policy.h"
@@ -99,7 +100,9 @@ std::optional<PolicySet> parse_policies(const PolicySources& sources, Diagnostic
         auto file = read_policy(source.path, *root, found);
         if (!file) continue;
         set.allow_empty = set.allow_empty || file->allow_empty;
-        if (file->policy) set.policies.push_back(std::move(*file->policy));
+        if (!file->policy) continue;
+        check_contradictions(*file->policy, found);
+        set.policies.push_back(std::move(*file->policy));
     }
     check_overlap(set, found);
     auto sha256 = sha256_hex(fingerprint_input(sources));

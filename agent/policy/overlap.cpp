@@ -34,6 +34,8 @@ void count(std::uint64_t& total, std::uint64_t more, std::uint64_t most, const P
 void check_counts(const PolicySet& set, Diagnostics& out) {
     std::uint64_t uids = 0;
     std::uint64_t names = 0;
+    std::uint64_t units = 0;
+    std::uint64_t programs = 0;
     for (const auto& policy : set.policies) {
         for (const auto& range : policy.principals.uids)
             count(uids, std::uint64_t{range.value.last} - range.value.first + 1, kPrincipalUids, range.place,
@@ -41,6 +43,10 @@ void check_counts(const PolicySet& set, Diagnostics& out) {
         for (const auto* list : {&policy.principals.users, &policy.principals.groups})
             for (const auto& name : *list)
                 count(names, 1, kPrincipalNames, name.place, "users and groups", out);
+        for (const auto& unit : policy.principals.units) {
+            count(units, 1, kPrincipalUnits, unit.place, "units in principals.units", out);
+            count(programs, unit.may_run.size(), kUnitPrograms, unit.place, "programs in may_run", out);
+        }
     }
 }
 
@@ -97,11 +103,31 @@ void warn_of_shared(const PolicySet& set, std::vector<Placed<T>> Principals::*li
             warn_of_first(later, item);
 }
 
+// The same of units. One policy may not say two things of a unit.
+void check_units(const PolicySet& set, Diagnostics& out) {
+    std::map<std::string, std::pair<const Policy*, const UnitPrincipal*>> seen;
+    for (const auto& policy : set.policies) {
+        for (const auto& unit : policy.principals.units) {
+            const auto [at, fresh] = seen.emplace(unit.name, std::pair(&policy, &unit));
+            if (fresh) continue;
+            const auto& [earlier, place] = at->second;
+            const std::string what = "unit \"" + unit.name + "\"";
+            if (earlier == &policy) {
+                out.push_back({Severity::error, unit.place,
+                               fmt::format("{} is also in {}", what, place->place.text())});
+            } else {
+                warn_twice(what, *earlier, place->place, policy, unit.place, out);
+            }
+        }
+    }
+}
+
 } // namespace
 
 void check_overlap(const PolicySet& set, Diagnostics& out) {
     check_names(set, out);
     check_counts(set, out);
+    check_units(set, out);
     if (has_errors(out)) return;
     warn_of_shared(set, &Principals::users, shared_user, out);
     warn_of_shared(set, &Principals::groups, shared_group, out);

@@ -1,5 +1,5 @@
-// Rules between the policies of a set: names that occur twice, accounts that several policies name, and how
-// many uids all ranges hold together.
+// Rules between the policies of a set: names that occur twice, accounts and units that several policies name,
+// and how many uids, names, units and programs all hold together.
 #pragma once
 
 #include "core/policy.h"
@@ -9,8 +9,12 @@ namespace escort {
 constexpr std::uint64_t kPrincipalUids = 65'536; // uids in all ranges of a set: the kernel's table is bounded
 constexpr std::uint64_t kPrincipalNames = 4'096; // users and groups of a set: each is looked up through NSS
 
-// Errors: duplicate names, too many uids or names. Warnings: the same account or uid named by several
-// policies (contract §3: the first in file order governs it, but enforce beats observe), both places named.
+constexpr std::uint64_t kPrincipalUnits = 64;  // of a set
+constexpr std::uint64_t kUnitPrograms = 1'024; // may_run of all units of a set
+
+// Errors: duplicate names, too many uids, names or units. Warnings: the same account, uid or unit named by
+// several policies (contract §3: the first in file order governs it, but enforce beats observe), both places
+// named.
 void check_overlap(const PolicySet& set, Diagnostics& out);
 
 } // namespace escort

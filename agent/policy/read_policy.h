@@ -1,5 +1,6 @@
 // One policy file, from YAML to the model of core/policy.h. Knows the contract's rules for a single file;
-// rules between files are in overlap.h.
+// rules between files are in overlap.h, keys that work
+// against each other in contradictions.h.
 #pragma once
 
 #include "core/policy.h"
@@ -7,7 +8,6 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace escort {
 
@@ -15,10 +15,6 @@ struct PolicyFile {
     bool allow_empty = false;
     std::optional<Policy> policy; // absent in a file that only says allow_empty
 };
-
-// The units exempt where a policy has no `exempt` (contract §3): root daemons that take an account's uid for
-// a moment as part of their work.
-[[nodiscard]] std::vector<Exemption> default_exemptions();
 
 // Checks `root` against the schema and reads it. Nothing when an error was added to `out`.
 [[nodiscard]] std::optional<PolicyFile> read_policy(const std::string& file, const YamlNode& root,

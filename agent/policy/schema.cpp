@@ -28,7 +28,7 @@ Shape principals_shape() {
     return map_shape({{"users", texts()},
                       {"uids", list_shape(either_shape({text_shape(), integer_shape()}))},
                       {"groups", texts()},
-                      {"units", list_shape(either_shape({text_shape(), unit})), kLater}});
+                      {"units", list_shape(either_shape({text_shape(), unit}))}});
 }
 
 Shape engineer_shape() {
@@ -48,29 +48,29 @@ Shape escort_shape() {
 
 Shape require_shape() {
     return map_shape({{"entries", entry_words()},
-                      {"admission", word_shape({"window"}, {"gate"})},
-                      {"engineer", engineer_shape(), kLater},
-                      {"escort", escort_shape(), kLater},
-                      {"approvers", map_shape({{"min", integer_shape()}}), kLater},
-                      {"ticket", text_shape(), kLater},
-                      {"source", texts(), kLater},
-                      {"bind", list_shape(word_shape({"source", "ssh_key"})), kLater},
-                      {"max_duration", duration_shape(), kLater},
-                      {"idle_timeout", duration_shape(), kLater},
-                      {"max_sessions", integer_shape(), kLater}});
+                      {"admission", word_shape({"gate", "window"})},
+                      {"engineer", engineer_shape()},
+                      {"escort", escort_shape()},
+                      {"approvers", map_shape({{"min", integer_shape()}})},
+                      {"ticket", text_shape()},
+                      {"source", texts()},
+                      {"bind", list_shape(word_shape({"source", "ssh_key"}))},
+                      {"max_duration", duration_shape()},
+                      {"idle_timeout", duration_shape()},
+                      {"max_sessions", integer_shape()}});
 }
 
 Shape restrict_shape() {
-    return map_shape({{"exec", allow_deny_lists()},
-                      {"network", map_shape({{"egress", allow_or_deny()}, {"allow", texts()}})},
-                      {"files", map_shape({{"deny", texts()}})},
-                      {"forwarding", allow_or_deny()},
+    return map_shape({{"exec", allow_deny_lists(), kLater},
+                      {"network", map_shape({{"egress", allow_or_deny()}, {"allow", texts()}}), kLater},
+                      {"files", map_shape({{"deny", texts()}}), kLater},
+                      {"forwarding", allow_or_deny(), kLater},
                       {"user_manager", allow_or_deny()},
-                      {"privilege", word_shape({"allow", "contain", "deny"})}});
+                      {"privilege", word_shape({"allow", "contain", "deny"}), kLater}});
 }
 
 Shape violation_shape() {
-    return map_shape({{"default", word_shape({"log", "kill_process", "kill"}, {"freeze"})},
+    return map_shape({{"default", word_shape({"log", "kill_process", "kill", "freeze"})},
                       {"restrict", word_shape({"log", "kill_process", "kill", "freeze"}), kLater}});
 }
 
@@ -90,11 +90,11 @@ Shape policy_shape() {
                       {"principals", principals_shape()},
                       {"exempt", list_shape(map_shape({{"unit", text_shape()}, {"accounts", texts()}}))},
                       {"require", require_shape()},
-                      {"break_glass", allow_or_deny(), kLater},
-                      {"restrict", restrict_shape(), kLater},
+                      {"break_glass", allow_or_deny()},
+                      {"restrict", restrict_shape()},
                       {"on_violation", violation_shape()},
                       {"record", record_shape(), kLater},
-                      {"notify", map_shape({{"before_expiry", duration_shape()}}), kLater}});
+                      {"notify", map_shape({{"before_expiry", duration_shape()}})}});
 }
 
 } // namespace escort

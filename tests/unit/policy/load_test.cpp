@@ -95,6 +95,18 @@ TEST_CASE("load: what holds where a key is absent") {
     CHECK(p.mode.place.file.empty());
     CHECK(p.require.entries.value == std::set<Entry>{Entry::sshd, Entry::login, Entry::su, Entry::sudo});
     CHECK(p.on_violation.value == Violation::kill);
+    CHECK(p.break_glass.value);
+    CHECK(p.user_manager.value == UserManager::deny);
+    CHECK_FALSE(p.require.escort.required.value);
+    CHECK(p.require.escort.absent.value == Absent::freeze);
+    CHECK_FALSE(p.require.engineer.location);
+    CHECK_FALSE(p.require.ticket);
+    CHECK_FALSE(p.require.max_duration);
+    CHECK_FALSE(p.notify_before_expiry);
+    const auto gate = accepted("version: 1\npolicy: p\nprincipals: {users: [a]}\n");
+    CHECK(gate.policies.at(0).require.admission.value == Admission::gate);
+    CHECK(gate.policies.at(0).require.admission.place.file.empty());
+    CHECK(accepted("version: 1\npolicy: p\nprincipals: {units: [x.service]}\n").policies.size() == 1);
     REQUIRE(p.exempt.size() == 3);
     CHECK(p.exempt[1].unit == "sssd.service");
     CHECK_FALSE(set.allow_empty);
@@ -138,9 +150,9 @@ TEST_CASE("load: what is refused, and where") {
         {head + "require: {admission: window}\n",
          "f:1:1: error: principals is missing (a policy says whose sessions it governs)"},
         {head + "principals: {}" + tail,
-         "f:3:13: error: a policy without principals governs nobody (name users, uids or groups)"},
+         "f:3:13: error: a policy without principals governs nobody (name users, uids, groups or units)"},
         {head + "principals: {users: [], groups: []}" + tail,
-         "f:3:13: error: a policy without principals governs nobody (name users, uids or groups)"},
+         "f:3:13: error: a policy without principals governs nobody (name users, uids, groups or units)"},
         {head + "principals:" + tail, "f:3:1: error: principals must be a map, found nothing"},
         {users("a"), "f:3:21: error: principals.users must be a list, found a string"},
         {users("[1000]"),
@@ -173,17 +185,9 @@ TEST_CASE("load: what is refused, and where") {
          "found a fraction (put it in quotes to make it a string)"},
         {uids("['1-65537']"),
          "f:3:21: error: all policies together hold more than 65536 uids in principals.uids"},
-        {head + "principals: {users: [a]}\n", "f:1:1: error: require.admission is missing, and its default, "
-                                              "gate, is not supported yet (write require: "
-                                              "{admission: window})"},
-        {head + "principals: {users: [a]}\nrequire: {entries: [su]}\n",
-         "f:4:1: error: require.admission is missing, and its default, gate, is not supported yet (write "
-         "require: "
-         "{admission: window})"},
-        {head + "principals: {users: [a]}\nrequire: {admission: gate}\n",
-         "f:4:22: error: require.admission: gate is not supported yet"},
         {head + "principals: {users: [a]}\nrequire: {admission: windw}\n",
-         "f:4:22: error: require.admission must be window, found \"windw\" (did you mean \"window\"?)"},
+         "f:4:22: error: require.admission must be one of gate, window, found \"windw\" (did you mean "
+         "\"window\"?)"},
         {head + "principals: {users: [a]}\nrequire: {admission: window, entries: [unit]}\n",
          "f:4:40: error: an item of require.entries must be one of sshd, login, su, sudo, cron, at, systemd, "
          "found "
@@ -200,10 +204,8 @@ TEST_CASE("load: what is refused, and where") {
         {rest("mode: true"), "f:5:7: error: mode must be one of enforce, observe, found a boolean"},
         {rest("allow_empty: yes"), "f:5:14: error: allow_empty must be true or false, found a string"},
         {rest("on_violation: kill"), "f:5:15: error: on_violation must be a map, found a string"},
-        {rest("on_violation: {default: freeze}"),
-         "f:5:25: error: on_violation.default: freeze is not supported yet"},
-        {rest("on_violation: {default: stop}"),
-         "f:5:25: error: on_violation.default must be one of log, kill_process, kill, found \"stop\""},
+        {rest("on_violation: {default: stop}"), "f:5:25: error: on_violation.default must be one of log, "
+                                                "kill_process, kill, freeze, found \"stop\""},
         {rest("on_violation: {defautl: kill}"),
          "f:5:16: error: unknown key \"defautl\" under on_violation (did you mean \"default\"?)"},
         {rest("princpals: {}"), "f:5:1: error: unknown key \"princpals\" (did you mean \"principals\"?)"},
@@ -224,19 +226,13 @@ TEST_CASE("load: what is refused, and where") {
          "f:5:39: error: exempt.accounts: \"x:y\" holds a character that no account name can have"},
         {"- a\n", "f:1:1: error: the document must be a map, found a list"},
         {"hello\n", "f:1:1: error: the document must be a map, found a string"},
-        {"{}\n",
-         "f:1:1: error: version is missing (write version: 1)\n"
-         "f:1:1: error: policy is missing (give the policy a name, unique on this host)\n"
-         "f:1:1: error: principals is missing (a policy says whose sessions it governs)\n"
-         "f:1:1: error: require.admission is missing, and its default, gate, is not supported yet (write "
-         "require: {admission: window})"},
+        {"{}\n", "f:1:1: error: version is missing (write version: 1)\n"
+                 "f:1:1: error: policy is missing (give the policy a name, unique on this host)\n"
+                 "f:1:1: error: principals is missing (a policy says whose sessions it governs)"},
         {"", "f: error: holds nothing"},
         {"version: 1\nallow_empty: false\n",
          "f:1:1: error: policy is missing (give the policy a name, unique on this host)\n"
-         "f:1:1: error: principals is missing (a policy says whose sessions it governs)\n"
-         "f:1:1: error: require.admission is missing, and its default, gate, is not supported yet (write "
-         "require: "
-         "{admission: window})"},
+         "f:1:1: error: principals is missing (a policy says whose sessions it governs)"},
     };
     for (const auto& row : rows) {
         CAPTURE(row.text);
