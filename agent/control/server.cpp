@@ -1,17 +1,14 @@
 #include "control/server.h"
 
+#include "base/unix_socket.h"
 #include "control/connection.h"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <grp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 namespace escort::control {
 
@@ -50,29 +47,9 @@ Result<std::unique_ptr<Server>> Server::listen(sd_event* loop, ServerSettings se
 
 Status Server::open() {
     const std::string& path = settings_.path;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return fail(path, "is too long for a socket's path");
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-
-    socket_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket_.valid()) return fail_errno(path, "socket", errno);
-    // Made under another name, given its mode and group, then renamed: at no instant can more people connect,
-    // nor is there an instant without a socket while a daemon takes over from another.
-    const std::string temporary = path + ".new";
-    if (temporary.size() >= sizeof address.sun_path) return fail(path, "is too long for a socket's path");
-    std::memcpy(address.sun_path, temporary.c_str(), temporary.size() + 1);
-    if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) return fail_errno(temporary, "remove", errno);
-    if (::fchmod(socket_.get(), 0600) != 0) return fail_errno(path, "mode", errno); // bind() takes it over
-    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return fail_errno(temporary, "bind", errno);
-    if (settings_.group) {
-        if (::chown(temporary.c_str(), static_cast<uid_t>(-1), *settings_.group) != 0)
-            return fail_errno(temporary, "group", errno);
-        if (::chmod(temporary.c_str(), 0660) != 0) return fail_errno(temporary, "mode", errno);
-    }
-    if (::listen(socket_.get(), 64) != 0) return fail_errno(temporary, "listen", errno);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno(path, "rename", errno);
+    auto socket = listen_unix(path, SOCK_STREAM, settings_.group);
+    if (!socket) return tl::unexpected<Error>(socket.error());
+    socket_ = std::move(*socket);
 
     sd_event_source* source = nullptr;
     int error = sd_event_add_io(loop_, &source, socket_.get(), EPOLLIN, on_connect, this);
