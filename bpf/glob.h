@@ -54,7 +54,7 @@ ESCORT_INLINE_GLOB int escort_glob_in_class(const struct escort_glob* glob, __u8
 
 /* One step; 1: it is over, and `matches` says how. */
 ESCORT_INLINE_GLOB int escort_glob_step(struct escort_glob* glob) {
-    __u8 token = glob->token < ESCORT_PATTERN ? escort_glob_byte(glob, glob->token) : ESCORT_GLOB_END;
+    __u8 token = glob->token < ESCORT_PATTERN ? escort_glob_byte(glob, glob->token) : (__u8)ESCORT_GLOB_END;
     __u8 byte;
     int fits;
 

@@ -1,4 +1,4 @@
-// Principals, windows and exemptions as the kernel's rules. Pure.
+// Principals, windows, exemptions and listed units as the kernel's rules. Pure.
 #pragma once
 
 #include "core/policy.h"
@@ -24,10 +24,19 @@ struct ExemptRule {
     std::vector<std::uint32_t> uids;
 };
 
-// More exempt units than ESCORT_MAX_EXEMPT_UNITS: the rest is left out (the policy loader refuses such a
-// set).
+// A vendor's guest agent (`principals.units`): judged as admission: window, whatever the policy says.
+struct UnitRule {
+    std::string name;                  // "walinuxagent.service"
+    std::vector<std::string> programs; // what it may run for itself: globs that compile_pattern takes
+    std::uint64_t window_until = 0;    // CLOCK_BOOTTIME ns; 0: no window
+    const Policy* policy = nullptr;
+};
+
+// What goes beyond ESCORT_MAX_EXEMPT_UNITS, ESCORT_MAX_UNITS, ESCORT_MAX_PROGRAMS (a path of a merged /usr is
+// two), or doesn't compile, is left out (the policy loader refuses such a set).
 [[nodiscard]] std::vector<KernelRule> compile_rules(const std::vector<PrincipalRule>& principals,
                                                     const std::vector<ExemptRule>& exempt,
-                                                    bool observe_override);
+                                                    bool observe_override,
+                                                    const std::vector<UnitRule>& units = {});
 
 } // namespace escort

@@ -1,6 +1,7 @@
 #include "kernel/state.h"
 
 #include "base/clock.h"
+#include "kernel/running_units.h"
 
 #include <algorithm>
 #include <bpf/bpf.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
+#include <set>
 
 namespace escort {
 
@@ -25,6 +27,13 @@ std::vector<Key> keys_of(int map) {
         if (keys.size() > std::size_t{ESCORT_MAX_SESSIONS} * 2) break;
     }
     return keys;
+}
+
+std::set<std::string> units_of(const std::vector<KernelRule>& rules) {
+    std::set<std::string> units;
+    for (const auto& rule : rules)
+        if (rule.key.kind == ESCORT_RULE_UNIT) units.emplace(rule.value.unit);
+    return units;
 }
 
 } // namespace
@@ -85,26 +94,31 @@ KernelState::KernelState(const Programs& programs)
       iterator_(programs.iterator_link()),
       open_session_(programs.open_session()) {}
 
+// The names of units and the patterns of programs count as keys: only numbers are written in place.
 bool KernelState::same_keys(const std::vector<KernelRule>& rules) const {
-    return inner_.valid() && std::equal(rules.begin(), rules.end(), in_force_.begin(), in_force_.end(),
-                                        [](const KernelRule& left, const KernelRule& right) {
-                                            return left.key.kind == right.key.kind &&
-                                                   left.key.index == right.key.index;
-                                        });
+    return inner_.valid() &&
+           std::equal(rules.begin(), rules.end(), in_force_.begin(), in_force_.end(),
+                      [](const KernelRule& left, const KernelRule& right) {
+                          return std::memcmp(&left.key, &right.key, sizeof left.key) == 0 &&
+                                 std::memcmp(left.value.pattern, right.value.pattern, ESCORT_PATTERN) == 0;
+                      });
 }
 
-Status KernelState::watch_units(const std::vector<KernelRule>& rules) const {
-    const bool any = std::any_of(rules.begin(), rules.end(),
-                                 [](const KernelRule& rule) { return rule.key.kind == ESCORT_RULE_UNIT; });
+Status KernelState::prepare_units(const std::vector<KernelRule>& rules) const {
+    auto fresh = units_of(rules);
+    const bool any = !fresh.empty();
     const std::uint32_t zero = 0;
     std::uint64_t since = 0;
     if (bpf_map_lookup_elem(units_since_, &zero, &since) != 0)
         return fail_errno("units_since", "read", errno);
-    if (any == (since != 0)) return {};
-    since = any ? boot_ns() : 0;
-    if (bpf_map_update_elem(units_since_, &zero, &since, BPF_ANY) != 0)
-        return fail_errno("units_since", "write", errno);
-    return {};
+    if (any != (since != 0)) {
+        since = any ? boot_ns() : 0;
+        if (bpf_map_update_elem(units_since_, &zero, &since, BPF_ANY) != 0)
+            return fail_errno("units_since", "write", errno);
+    }
+    for (const auto& known : units_of(in_force_))
+        fresh.erase(known);
+    return fresh.empty() ? Status{} : note_running_units(*this, fresh);
 }
 
 Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
@@ -117,7 +131,7 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
         }
         return {};
     }
-    if (auto watched = watch_units(rules); !watched) return watched;
+    if (auto ready = prepare_units(rules); !ready) return ready;
     const auto entries = static_cast<__u32>(std::max<std::size_t>(rules.size(), 1));
     Fd inner(bpf_map_create(BPF_MAP_TYPE_HASH, "rules_inner", sizeof(escort_rule_key), sizeof(escort_rule),
                             entries, nullptr));
@@ -274,7 +288,7 @@ std::optional<std::uint64_t> KernelState::label_of(int pidfd) const {
 }
 
 Status KernelState::set_unit_task(int pidfd, const escort_unit_task& task) const {
-    if (bpf_map_update_elem(unit_tasks_, &pidfd, &task, BPF_ANY) != 0)
+    if (bpf_map_update_elem(unit_tasks_, &pidfd, &task, BPF_NOEXIST) != 0)
         return fail_errno("unit_tasks", "write", errno);
     return {};
 }

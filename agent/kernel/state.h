@@ -73,7 +73,8 @@ class KernelState {
     [[nodiscard]] std::optional<std::uint64_t> label_of(int pidfd) const;
 
     // A task of a listed unit that was there before the unit was listed: what the unit's program was started
-    // as (kernel/units.h). Those that start later are seen by the kernel. Error: the task is gone.
+    // as (kernel/running_units.h). Those that start later are seen by the kernel. Errors: the task is gone,
+    // or has a record.
     [[nodiscard]] Status set_unit_task(int pidfd, const escort_unit_task& task) const;
     [[nodiscard]] std::optional<escort_unit_task> unit_task(int pidfd) const;
 
@@ -85,8 +86,8 @@ class KernelState {
     [[nodiscard]] bool same_keys(const std::vector<KernelRule>& rules) const;
     [[nodiscard]] Result<std::vector<escort_task>> iterate(escort_iter_mode mode, std::uint64_t id) const;
 
-    // PID 1's forks are marked from the moment that a unit is listed; with none, never.
-    [[nodiscard]] Status watch_units(const std::vector<KernelRule>& rules) const;
+    // Before a unit's rule is in force: PID 1's forks are marked, and its tasks that run already are noted.
+    [[nodiscard]] Status prepare_units(const std::vector<KernelRule>& rules) const;
 
     int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_;
     int unit_tasks_, units_since_;
