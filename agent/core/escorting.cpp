@@ -32,12 +32,17 @@ const Lease* lease_of(const Case& one) {
     return lease;
 }
 
-// When the escort was last known to be there; a session's absence begins with it at the earliest.
-std::uint64_t away_since(const Case& one, const Lease* lease, std::uint64_t until) {
+// When the escort was last known to be there; a session's absence begins with it at the earliest. Not what
+// until() says: that is 0 once the lease is over.
+std::uint64_t away_since(const Case& one, const Lease* lease, const std::optional<std::int64_t>& limit) {
     if (lease == nullptr) return one.facts.opened_boot_ns;
-    // A lease that ends presence (exp at or before iat) has been good until it was signed.
-    const std::uint64_t last = lease->exp_boot_ns == 0 ? lease->iat_boot_ns : until;
-    return std::max(std::min(last, one.now.boot_ns), one.facts.opened_boot_ns);
+    std::int64_t lasted = lease->presence.exp - lease->presence.iat; // 24 h at most
+    if (limit) lasted = std::min(lasted, *limit);
+    // A lease that ends presence (exp at or before iat) ended it when it was signed.
+    const std::int64_t last =
+        lease->iat_boot_ns + std::max<std::int64_t>(lasted, 0) * static_cast<std::int64_t>(kNsPerSecond);
+    const auto known = last <= 0 ? 0 : static_cast<std::uint64_t>(last);
+    return std::max(std::min(known, one.now.boot_ns), one.facts.opened_boot_ns);
 }
 
 void check_presence(const Case& one, Findings& found) {
@@ -66,7 +71,7 @@ void check_presence(const Case& one, Findings& found) {
         return;
     }
     if (require.grace) {
-        const std::uint64_t end = seconds_after(away_since(one, lease, until), require.grace->value);
+        const std::uint64_t end = seconds_after(away_since(one, lease, limit), require.grace->value);
         if (end <= one.now.boot_ns) {
             found.fail(Reason::escort_absent, "require.escort.grace", require.grace->place, [&] {
                 return away() + " for longer than " + std::to_string(require.grace->value) + " s";

@@ -4,6 +4,7 @@
 #include "core/proof.h"
 
 #include <algorithm>
+#include <set>
 
 namespace escort {
 
@@ -64,15 +65,20 @@ class Judging {
         }
     }
 
-    // What was revoked or withdrawn, and is in no list any more.
+    // What was revoked or withdrawn, and is in no list any more: what is listed still has been weighed.
     void bury() {
+        std::set<ApprovalId> listed;
+        if (!evidence_.tombstones.empty())
+            for (const auto& one : weighed_)
+                listed.insert(one.candidate->id());
         for (const auto& grave : evidence_.tombstones) {
-            if (facts_.approval && grave.id != *facts_.approval) continue;
+            if ((facts_.approval && grave.id != *facts_.approval) || listed.contains(grave.id)) continue;
+            graves_.push_back(&grave.id);
             std::vector<Reason> reasons = session_.reasons({Reason::revoked});
             if (evidence_.denials != nullptr && evidence_.denials->approvals.contains(grave.id.jti) &&
                 reasons.front() != Reason::denied_locally)
                 reasons.insert(reasons.begin(), Reason::denied_locally);
-            if (graves_.empty() || nearer(reasons, graves_)) graves_ = std::move(reasons);
+            if (buried_.empty() || nearer(reasons, buried_)) buried_ = std::move(reasons);
         }
     }
 
@@ -110,7 +116,7 @@ class Judging {
             list_approvals(found);
         }
         list_graves();
-        if (!graves_.empty() && (reasons.empty() || nearer(graves_, reasons))) reasons = graves_;
+        if (!buried_.empty() && (reasons.empty() || nearer(buried_, reasons))) reasons = buried_;
         if (reasons.empty()) reasons = session_.reasons({nothing_offered()});
         verdict_.ruling = Ruling::denied;
         verdict_.reason = reasons.front();
@@ -170,12 +176,8 @@ class Judging {
     }
 
     void list_graves() {
-        std::size_t listed = 0;
-        for (const auto& grave : evidence_.tombstones) {
-            if (facts_.approval && grave.id != *facts_.approval) continue;
-            if (++listed > kLinesOfApprovals) return;
-            line(Check::fail, "revoked or withdrawn", grave.id);
-        }
+        for (std::size_t i = 0; i < graves_.size() && i < kLinesOfApprovals; ++i)
+            line(Check::fail, "revoked or withdrawn", *graves_[i]);
     }
 
     const Policy& policy_;
@@ -184,7 +186,8 @@ class Judging {
     const Moment& now_;
     Findings session_; // what speaks against it whatever the approval
     std::vector<Weighed> weighed_;
-    std::vector<Reason> graves_; // of the tombstone that came nearest; empty: there is none
+    std::vector<const ApprovalId*> graves_;
+    std::vector<Reason> buried_; // of the grave that came nearest; empty: there is none
     bool refused_emergency_ = false;
     Verdict verdict_;
 };

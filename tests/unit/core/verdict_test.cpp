@@ -20,6 +20,7 @@ struct World {
     World() {
         list.issuer = "https://broker.example.gov";
         policy.name = "vendor-support";
+        policy.require.admission.value = Admission::window;
         policy.require.entries.value = {Entry::sshd, Entry::su};
         policy.require.entries.place = {"10-vendor.yaml", 7, 3};
     }
