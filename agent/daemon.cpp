@@ -18,20 +18,6 @@ namespace {
 constexpr std::uint64_t kResolveUs = 2'500'000;  // the accounts' look-up at the start, at most
 constexpr std::uint64_t kNumbersReserved = 1024; // session numbers, so that state isn't written for each
 
-Context context_of(const Agent& agent) {
-    Context context;
-    context.host = agent.settings.host_id;
-    context.tier = agent.tier;
-    if (agent.rulebook) {
-        context.mode = agent.rulebook->observing() ? "observe" : "enforce";
-        context.policy_sha256 = agent.rulebook->policies().sha256;
-    }
-    return context;
-}
-
-} // namespace
-
-namespace {
 // Accounts of people begin here (login.defs(5)); 1000 where it isn't said.
 std::uint32_t uid_min() {
     std::ifstream file("/etc/login.defs");
@@ -59,8 +45,19 @@ Daemon::~Daemon() {
     if (ring_ != nullptr) ring_buffer__free(ring_);
 }
 
+Context Daemon::context() const {
+    Context context;
+    context.host = agent_.settings.host_id;
+    context.tier = agent_.tier;
+    if (agent_.rulebook) {
+        context.mode = agent_.rulebook->observing() ? "observe" : "enforce";
+        context.policy_sha256 = agent_.rulebook->policies().sha256;
+    }
+    return context;
+}
+
 int Daemon::run() {
-    agent_.journal = std::make_unique<Journal>(context_of(agent_));
+    agent_.journal = std::make_unique<Journal>(context());
     agent_.health = std::make_unique<Health>(*agent_.journal);
     if (!loop_) return 1;
     (void)agent_.journal->attach(loop_.get());
@@ -77,6 +74,8 @@ int Daemon::run() {
         (void)std::fprintf(stderr, "escortd: %s\n", control.error().text().c_str());
         return 1;
     }
+    start_gate();
+    start_logind();
     start_timers();
     announce();
     const int result = sd_event_loop(loop_.get());
@@ -104,8 +103,12 @@ Status Daemon::start_state() {
     if (!loaded) return tl::unexpected(loaded.error());
     agent_.time = std::make_unique<Timekeeper>(agent_.store->time());
     agent_.started = agent_.time->now().trusted;
-    agent_.rulebook =
-        std::make_unique<Rulebook>(agent_.store->ledger(), settings.mode_override == Mode::observe);
+    auto denials = LocalDenials::load(settings.paths.state);
+    if (!denials) return tl::unexpected(denials.error());
+    agent_.denials = std::make_unique<LocalDenials>(std::move(*denials));
+    agent_.rulebook = std::make_unique<Rulebook>(
+        RulebookSources{agent_.store->ledger(), agent_.store->presence(), agent_.denials->all()},
+        settings.mode_override == Mode::observe);
     agent_.nss = std::make_unique<NssClient>(loop_.get());
     agent_.policies =
         std::make_unique<Policies>(PolicyPaths{settings.paths.policies, settings.paths.state},
@@ -125,26 +128,9 @@ Status Daemon::start_state() {
     auto boot = boot_number();
     if (!boot) return tl::unexpected(boot.error());
     boot_ = *boot;
-    agent_.documents->reverify(agent_.store->trust(), settings.issuers); // says which keys are no keys
-    agent_.documents->on_change = [this] { rules_changed(); };
-    agent_.documents->on_outcome = [this](const Outcome& outcome) {
-        waiters_.judged(outcome);
-        if (outcome.disposition == Disposition::accepted)
-            ::malloc_trim(0); // a list's JSON is many times its size
-    };
-    agent_.policies->on_change = [this] {
-        if (agent_.kernel) agent_.kernel->clear_known(); // who was nobody may be a principal now
-        agent_.journal->set_context(context_of(agent_));
-        rules_changed();
-    };
-    agent_.policies->on_looked_up = [this](std::uint32_t uid, Policies::Found found) {
-        if (found == Policies::Found::principal) rules_changed();
-        if (!agent_.kernel) return;
-        if (found == Policies::Found::nobody)
-            agent_.kernel->set_known(uid);
-        else
-            agent_.kernel->clear_known(uid); // told of again when it is seen again
-    };
+    check_private_keys();
+    wire_documents();
+    wire_policies();
     if (auto watched = agent_.documents->watch(loop_.get()); !watched)
         agent_.health->degrade("spool", watched.error().text(), "documents are not seen until it is there");
     agent_.documents->scan();
@@ -166,7 +152,7 @@ Status Daemon::start_kernel(bool allow_fentry) {
     agent_.kernel = std::make_unique<KernelState>(*agent_.programs);
     agent_.sessions = std::make_unique<Sessions>(*agent_.kernel, *agent_.journal, *agent_.rulebook,
                                                  *agent_.time, loop_.get());
-    agent_.sessions->restore_approvals(state->approvals);
+    agent_.sessions->restore(state->sessions);
     agent_.sessions->on_change = [this] {
         arm_deadline();
         save_sessions();
@@ -213,7 +199,7 @@ void Daemon::start_sessions() {
         agent_.health->degrade("enforcement", proof.error().text(), proof.error().hint);
     } else {
         agent_.tier = "kill";
-        agent_.journal->set_context(context_of(agent_));
+        agent_.journal->set_context(context());
     }
     ring_buffer__consume(ring_);
     agent_.sessions->reconcile();
@@ -240,29 +226,6 @@ void Daemon::announce() {
                agent_.rulebook->policies().policies.size(), agent_.rulebook->principals().by_uid.size());
 }
 
-// New rules first, so that no session starts under the old ones while the live ones are judged again.
-void Daemon::rules_changed() {
-    if (starting_) return;
-    push_rules();
-    if (agent_.sessions) {
-        agent_.sessions->rejudge();
-        look_up(agent_.sessions->adopt());
-    }
-    arm_deadline();
-}
-
-void Daemon::push_rules() {
-    if (!agent_.kernel) return;
-    auto rules = agent_.rulebook->kernel_rules(agent_.time->now());
-    if (rules == rules_) return;
-    if (auto flipped = agent_.kernel->set_rules(rules); !flipped) {
-        agent_.health->degrade("rules", flipped.error().text(), "the rules before it stay in force");
-        return;
-    }
-    agent_.health->recover("rules");
-    rules_ = std::move(rules);
-}
-
 void Daemon::look_up(const std::set<std::uint32_t>& uids) {
     for (const auto uid : uids)
         agent_.policies->look_up(uid);
@@ -271,7 +234,7 @@ void Daemon::look_up(const std::set<std::uint32_t>& uids) {
 void Daemon::save_sessions() {
     if (!agent_.sessions) return;
     reserved_ = std::max(reserved_, agent_.kernel->next_number() + kNumbersReserved);
-    const SessionState state{boot_, reserved_, agent_.sessions->approvals()};
+    const SessionState state{boot_, reserved_, agent_.sessions->kept()};
     if (auto saved = save_session_state(agent_.settings.paths.state + "/sessions.json", state); !saved)
         agent_.health->degrade("state", saved.error().text(),
                                "check space and permissions of the state folder");

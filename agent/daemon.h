@@ -1,8 +1,16 @@
 // The daemon: owns the loop and wires the parts together. It decides nothing.
+//
+//   daemon.cpp         the start, in its order, and the end
+//   daemon_wiring.cpp  who tells whom that something has changed
+//   daemon_timers.cpp  the clocks
 #pragma once
 
 #include "control/server.h"
+#include "gate/server.h"
+#include "logind/client.h"
+#include "logind/user_managers.h"
 #include "service/agent.h"
+#include "service/gatekeeper.h"
 #include "service/requests.h"
 
 #include <cstdint>
@@ -38,11 +46,21 @@ class Daemon {
     void resolve_policies();
     void start_sessions();
     [[nodiscard]] Status start_control();
+    void start_gate();
+    void start_logind();
     void start_timers();
     void announce();
+    [[nodiscard]] Context context() const; // of every journal entry from now on
+    void wire_documents();
+    void wire_policies();
 
-    void rules_changed(); // approvals, policies or accounts: new rules first, then every session again
+    enum class Changed { approvals, accounts }; // accounts: policies or accounts
+    void rules_changed(Changed what);           // new rules first, then every session again
     void push_rules();
+    void tell_gate();          // whom its module must ask about
+    void mask_user_managers(); // whose the policies allow none
+    void found_login(const LoginSession& session);
+    void check_private_keys();
     void tick();
     void arm_deadline();
     void watch_wall_clock();
@@ -62,6 +80,11 @@ class Daemon {
     Agent agent_;
     DocumentWaiters waiters_;
     std::unique_ptr<control::Server> server_;
+    std::unique_ptr<Gatekeeper> gatekeeper_;
+    std::unique_ptr<gate::GateServer> gate_;
+    std::unique_ptr<Bus> bus_;
+    std::unique_ptr<LogindClient> logind_;
+    std::unique_ptr<UserManagers> user_managers_;
     ring_buffer* ring_ = nullptr;
     Fd clock_;
     std::vector<Source> sources_;

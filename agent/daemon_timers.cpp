@@ -60,7 +60,8 @@ void Daemon::tick() {
                    "windows are kept on CLOCK_BOOTTIME and gain nothing; find out who set it"));
     agent_.store->retime(now);
     push_rules(); // windows that have begun
-    if (agent_.sessions && agent_.sessions->next_deadline() <= now.boot_ns) agent_.sessions->rejudge();
+    if (agent_.sessions) agent_.sessions->look_at_terminals();
+    if (agent_.sessions && agent_.sessions->next_recheck() <= now.boot_ns) agent_.sessions->rejudge();
     check_pins();
     check_ring();
     if (ticks_ % kTicksToSave == 0) {
@@ -78,7 +79,7 @@ void Daemon::tick() {
 
 void Daemon::arm_deadline() {
     if (!agent_.sessions) return;
-    const std::uint64_t next = agent_.sessions->next_deadline();
+    const std::uint64_t next = agent_.sessions->next_recheck();
     if (next == kNever) {
         deadline_.reset();
         return;
@@ -121,7 +122,7 @@ int Daemon::on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self) {
     (void)!::read(fd, &expired, sizeof expired); // ECANCELED: that is the news
     daemon.watch_wall_clock();
     daemon.agent_.store->retime(daemon.agent_.time->now());
-    daemon.rules_changed();
+    daemon.rules_changed(Changed::approvals);
     return 0;
 }
 

@@ -27,6 +27,11 @@ struct Paths {
 enum class RequiredTier { any, deny };
 enum class Hooks { automatic, tracepoints };
 
+struct GateSettings {
+    std::int64_t timeout_s = 2;   // for the daemon's answer, 1 to 60
+    bool admit_when_down = false; // principals, when the daemon doesn't answer
+};
+
 struct Settings {
     std::string host_id; // default: the machine id
     std::vector<std::string> groups;
@@ -36,6 +41,7 @@ struct Settings {
     RequiredTier required_tier = RequiredTier::any;
     Hooks hooks = Hooks::automatic;
     std::int64_t stale_grace_s = 0; // seconds that live sessions outlast an expired list
+    GateSettings gate;
 };
 
 // Where the defaults come from that are not written in the program.

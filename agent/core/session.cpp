@@ -53,6 +53,14 @@ Session* SessionTable::find(std::uint64_t id) {
     return nullptr;
 }
 
+std::map<ApprovalId, std::uint32_t> SessionTable::in_use(std::uint64_t but) const {
+    std::map<ApprovalId, std::uint32_t> counts;
+    for (const auto& [id, session] : live_)
+        if (id != but && session.verdict.approval && !session.user_manager)
+            ++counts[*session.verdict.approval];
+    return counts;
+}
+
 void SessionTable::end(std::uint64_t id, std::int64_t when) {
     auto node = live_.extract(id);
     if (node.empty()) return;

@@ -16,11 +16,22 @@ namespace escort {
 enum class Stage { live, ending, ended };
 [[nodiscard]] const char* to_string(Stage stage);
 
+// What was established at a session's start and stays so, with where it is known from. Absent: not
+// established.
+struct Proven {
+    bool gated = false;                             // the PAM gate cleared it before its first instruction
+    std::optional<std::string> source, source_from; // the peer's address
+    std::optional<std::string> key, key_id, key_from;
+    bool operator==(const Proven&) const = default;
+};
+
 struct Session {
     std::uint64_t id = 0;
-    std::string account;
+    std::string account; // of a unit's session: the unit
+    std::string unit;    // "walinuxagent.service"; empty where it is an account's
     std::uint32_t uid = 0;
     Entry entry = Entry::other;
+    Proven proven;
     std::string policy; // name of the governing one
     std::uint64_t opened_boot_ns = 0;
     std::int64_t started = 0; // seconds since the epoch, trusted time
@@ -31,10 +42,16 @@ struct Session {
     std::string comm, exe, tty, cgroup;
     std::optional<std::uint32_t> audit_session;
     std::optional<std::uint32_t> login_uid;
+    std::string logind_session, scope; // as logind has it
 
     Stage stage = Stage::live;
     bool refused_at_birth = false; // by the kernel
     bool reported = false;         // its verdict has been written to the journal
+    bool user_manager = false;     // `systemd --user` of the account: lives while a session of it does
+    bool frozen_by_hand = false;
+    bool frozen = false;                  // told to stand still, whatever the cause
+    std::uint64_t idle_ns = 0;            // when it was last looked at
+    std::uint64_t warned_deadline_ns = 0; // the end that its terminals were told of before
     Verdict verdict;
     std::vector<std::uint32_t> also; // uids that the kernel lets it turn into
     std::string action;              // "kill", "none", "log"
@@ -59,6 +76,8 @@ class SessionTable {
     [[nodiscard]] std::map<std::uint64_t, Session>& live() { return live_; }
     [[nodiscard]] const std::map<std::uint64_t, Session>& live() const { return live_; }
     [[nodiscard]] const std::deque<Session>& ended() const { return ended_; }
+    // Live sessions that use an approval, by approval; `but` is not counted.
+    [[nodiscard]] std::map<ApprovalId, std::uint32_t> in_use(std::uint64_t but) const;
 
   private:
     std::map<std::uint64_t, Session> live_;

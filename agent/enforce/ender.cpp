@@ -19,13 +19,14 @@ Ender::~Ender() {
     sd_event_source_disable_unref(timer_);
 }
 
-void Ender::begin(std::uint64_t id) {
+void Ender::begin(std::uint64_t id, std::chrono::microseconds after) {
     if (endings_.contains(id)) return;
     // It can only fail when the session has no verdict any more; the kernel refuses such a label anyway.
     (void)state_.set_verdict(id, {0, ESCORT_VERDICT_DEAD | ESCORT_VERDICT_JUDGED, 0});
     Ending& ending = endings_[id];
     ending.begun_ns = boot_ns();
-    if (pass(id, ending)) {
+    ending.first_pass_ns = ending.begun_ns + static_cast<std::uint64_t>(after.count()) * 1000;
+    if (after.count() == 0 && pass(id, ending)) {
         finish(id, boot_ns());
         return;
     }
@@ -59,11 +60,17 @@ void Ender::arm() {
 int Ender::on_timer(sd_event_source*, std::uint64_t, void* self) {
     auto& ender = *static_cast<Ender*>(self);
     std::vector<std::uint64_t> over;
-    for (auto& [id, ending] : ender.endings_)
-        if (ender.pass(id, ending)) over.push_back(id);
+    const std::uint64_t now = boot_ns();
+    bool waiting = false;
+    for (auto& [id, ending] : ender.endings_) {
+        if (ending.first_pass_ns > now)
+            waiting = true;
+        else if (ender.pass(id, ending))
+            over.push_back(id);
+    }
     for (const auto id : over)
         ender.finish(id, boot_ns());
-    ender.pause_us_ = std::min(ender.pause_us_ * 2, kLongestPauseUs);
+    ender.pause_us_ = waiting ? kFirstPauseUs : std::min(ender.pause_us_ * 2, kLongestPauseUs);
     ender.arm();
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "enforce/sweep.h"
 #include "kernel/state.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,9 +35,10 @@ class Ender {
     Ender(const Ender&) = delete;
     Ender& operator=(const Ender&) = delete;
 
-    // Marks the session dead and begins to kill. Harmless when it is already ending. When nothing of it lives
-    // `done` is called before this returns.
-    void begin(std::uint64_t id);
+    // Marks the session dead, so that nothing new starts in it, and begins to kill, at once or `after` some
+    // time (what carries a last line to the person must live that long). Harmless when it is already ending.
+    // When nothing of it lives `done` is called before this returns.
+    void begin(std::uint64_t id, std::chrono::microseconds after = {});
     // The kernel says that the session's last task is gone, at this CLOCK_BOOTTIME.
     void last_task_gone(std::uint64_t id, std::uint64_t when_ns);
     [[nodiscard]] bool ending(std::uint64_t id) const { return endings_.contains(id); }
@@ -44,6 +46,7 @@ class Ender {
   private:
     struct Ending {
         std::uint64_t begun_ns = 0;
+        std::uint64_t first_pass_ns = 0; // CLOCK_BOOTTIME
         unsigned empty_passes = 0;
         std::set<std::pair<std::uint32_t, std::uint64_t>> processes;
     };

@@ -7,6 +7,7 @@
 #include "output/journal.h"
 #include "service/documents.h"
 #include "service/health.h"
+#include "service/local_denials.h"
 #include "service/policies.h"
 #include "service/rulebook.h"
 #include "service/sessions.h"
@@ -27,6 +28,7 @@ struct Agent {
     std::unique_ptr<Journal> journal;
     std::unique_ptr<Health> health;
     std::unique_ptr<Store> store;
+    std::unique_ptr<LocalDenials> denials;
     std::unique_ptr<Timekeeper> time;
     std::unique_ptr<Rulebook> rulebook;
     std::unique_ptr<NssClient> nss;

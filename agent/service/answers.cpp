@@ -12,8 +12,9 @@ json or_null(const std::string& text) {
     return text.empty() ? json(nullptr) : json(text);
 }
 
-json or_null(const std::optional<std::uint32_t>& number) {
-    return number ? json(*number) : json(nullptr);
+template <typename T>
+json or_null(const std::optional<T>& value) {
+    return value ? json(*value) : json(nullptr);
 }
 
 // Seconds since the epoch at which CLOCK_BOOTTIME reaches `deadline`; null when that is never.
@@ -123,6 +124,31 @@ json verdict_json(const Verdict& verdict) {
             {"rules", std::move(rules)}};
 }
 
+// Each fact with where it is known from; what is not known isn't there.
+json facts_json(const Session& session) {
+    json facts = json::array();
+    const auto add = [&](const char* name, const auto& value, const std::string& from) {
+        if (value) facts.push_back({{"name", name}, {"value", *value}, {"from", from}});
+    };
+    const auto text = [](const std::string& value) {
+        return value.empty() ? std::optional<std::string>() : std::optional(value);
+    };
+    const std::string opener = "kernel: " + session.exe + ", pid " + std::to_string(session.pid) +
+                               (session.cgroup.empty() ? "" : ", in " + session.cgroup);
+    const Proven& proven = session.proven;
+    add("entry", text(to_string(session.entry)), opener);
+    add("tty", text(session.tty), "kernel: its controlling terminal");
+    add("audit_session", session.audit_session, "kernel: task_struct.sessionid");
+    add("login_uid", session.login_uid, "kernel: task_struct.loginuid");
+    add("source", proven.source, proven.source_from.value_or(""));
+    add("key", proven.key, proven.key_from.value_or(""));
+    add("key_id", proven.key_id, proven.key_from.value_or(""));
+    add("logind_session", text(session.logind_session), "logind");
+    add("scope", text(session.scope), "logind");
+    add("gate", text(proven.gated ? "cleared" : ""), "PAM gate, before its first instruction");
+    return facts;
+}
+
 json session_json(const Agent& agent, const Session& session, std::size_t processes, bool whole) {
     json verdict = verdict_json(session.verdict);
     const bool ended = session.stage == Stage::ended;
@@ -131,7 +157,7 @@ json session_json(const Agent& agent, const Session& session, std::size_t proces
         {"account", session.account},
         {"uid", session.uid},
         {"entry", to_string(session.entry)},
-        {"source", nullptr},
+        {"source", or_null(session.proven.source)},
         {"tty", or_null(session.tty)},
         {"verdict", verdict["verdict"]},
         {"reason", verdict["reason"]},
@@ -143,11 +169,13 @@ json session_json(const Agent& agent, const Session& session, std::size_t proces
         {"started", session.started},
         {"ends", ended ? json(session.ended) : epoch_of(session.verdict.deadline_boot_ns, agent.time->now())},
         {"processes", processes},
-        {"frozen", false},
+        {"frozen", session.frozen},
         {"audit_session", or_null(session.audit_session)},
-        {"logind_session", nullptr},
+        {"logind_session", or_null(session.logind_session)},
         {"state", to_string(session.stage)}};
     if (!whole) return result;
+    result["escort"] = or_null(session.verdict.escort);
+    result["facts"] = facts_json(session);
     result["policy"] = or_null(session.policy);
     result["pid"] = session.pid;
     result["comm"] = session.comm;

@@ -70,11 +70,11 @@ void Documents::take(const std::string& path) {
     if (!outcome) return; // judged already, or gone: its writer or a scan was quicker
     if (outcome->spool_problem)
         health_.degrade("spool", outcome->spool_problem->text(), "remove the file by hand");
-    if (outcome->word == to_string(RefusalCode::not_persisted))
+    if (outcome->retry)
         health_.degrade("state", outcome->text, "check space and permissions of the state folder");
     tell(*outcome);
     if (outcome->disposition == Disposition::accepted) {
-        health_.recover("state");
+        if (!outcome->retry) health_.recover("state");
         if (on_change) on_change();
     }
     outcomes_.push_back(std::move(*outcome));
@@ -87,11 +87,32 @@ void Documents::tell(const Outcome& outcome) {
         journal_.write(document_refused(record_of(outcome)));
     if (outcome.disposition != Disposition::accepted) return;
     auto record = record_of(outcome);
-    const auto* list =
-        store_.ledger().list({outcome.document.issuer, outcome.document.audience, outcome.document.subject});
-    if (list != nullptr) record.approvals = list->approvals.size();
+    const auto* list = store_.ledger().list({outcome.document.issuer, outcome.document.audience,
+                                             outcome.document.subject, outcome.document.break_glass});
+    if (list != nullptr && outcome.document.kind() == DocumentKind::approvals)
+        record.approvals = list->approvals.size();
     journal_.write(document_accepted(record));
     tell_change(outcome.change, outcome.document);
+    for (const auto& id : outcome.present)
+        tell_presence(id);
+}
+
+void Documents::tell_presence(const ApprovalId& id) {
+    const Lease* lease = store_.presence().find(id);
+    if (lease == nullptr) return;
+    const Moment now = time_.now();
+    PresenceRecord record;
+    record.approval = id.jti;
+    record.issuer = id.issuer;
+    if (const auto candidate = store_.ledger().find(id, now)) {
+        record.account = candidate->approval->account;
+        record.engineer = candidate->approval->engineer.id;
+    }
+    record.escort = lease->presence.escort;
+    record.present = lease->exp_boot_ns > now.boot_ns;
+    record.until = lease->presence.exp;
+    record.doc_sha256 = lease->presence.sha256;
+    journal_.write(presence_changed(record));
 }
 
 void Documents::tell_change(const LedgerChange& change, const DocumentFacts& document) {
@@ -116,25 +137,30 @@ void Documents::reverify(TrustSet trust, IssuerRules rules) {
         if (store_.trust().find(key.thumbprint) == nullptr) added.push_back(key.thumbprint);
     for (const auto& key : store_.trust().keys)
         if (trust.find(key.thumbprint) == nullptr) removed.push_back(key.thumbprint);
+    if (!added.empty() || !removed.empty()) journal_.write(trust_changed(added, removed));
+
+    const auto report = store_.reverify(std::move(trust), std::move(rules), time_.now());
+    tell_kept(report.problems);
+    tell_change(report.change, {});
+    if (on_change) on_change();
+}
+
+void Documents::tell_kept(const std::vector<KeptProblem>& kept) {
     std::string problems;
-    for (const auto& problem : trust.problems)
+    for (const auto& problem : store_.trust().problems)
         problems += (problems.empty() ? "" : "; ") + problem.text();
     if (problems.empty())
         health_.recover("trust");
     else
-        health_.degrade("trust", problems, "each file of trust.d holds one PEM SubjectPublicKeyInfo");
-    if (!added.empty() || !removed.empty()) journal_.write(trust_changed(added, removed));
-
-    const auto report = store_.reverify(std::move(trust), std::move(rules), time_.now());
-    for (const auto& problem : report.problems) {
+        health_.degrade("trust", problems,
+                        "each file of trust.d and breakglass.d holds one PEM SubjectPublicKeyInfo");
+    for (const auto& problem : kept) {
         Outcome outcome;
         outcome.word = to_string(problem.refusal.code);
         outcome.text = problem.refusal.text;
         outcome.document = problem.document;
         journal_.write(document_refused(record_of(outcome)));
     }
-    tell_change(report.change, {});
-    if (on_change) on_change();
 }
 
 const Outcome* Documents::outcome(const std::string& sha256) const {

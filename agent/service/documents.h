@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <systemd/sd-event.h>
+#include <vector>
 
 namespace escort {
 
@@ -26,6 +27,8 @@ class Documents {
     [[nodiscard]] Status watch(sd_event* loop);
     // Judges everything that waits in the spool.
     void scan();
+    // Says which key files are no keys, and which kept documents grant nothing; once the store is loaded.
+    void tell_kept(const std::vector<KeptProblem>& kept);
     // Keys or issuers were read again.
     void reverify(TrustSet trust, IssuerRules rules);
 
@@ -39,6 +42,7 @@ class Documents {
     static int on_inotify(sd_event_source* source, const inotify_event* event, void* self);
     void take(const std::string& path);
     void tell(const Outcome& outcome);
+    void tell_presence(const ApprovalId& id);
     void tell_change(const LedgerChange& change, const DocumentFacts& document);
 
     struct Unref {

@@ -52,6 +52,24 @@ void Policies::reload(Done done) {
     refresh();
 }
 
+void Policies::preview(Previewed done) {
+    LoadedPolicies loaded = keeper_.preview(paths_.folder);
+    const auto question = question_of(loaded.set);
+    nss_.accounts(question, [this, loaded = std::move(loaded),
+                             done = std::move(done)](const Result<AccountsAnswer>& answer) {
+        PolicyReload result;
+        result.accepted = loaded.origin == PolicyOrigin::fresh;
+        for (const auto& diagnostic : loaded.diagnostics)
+            result.diagnostics.push_back(diagnostic.text());
+        if (!answer) result.diagnostics.push_back(answer.error().text());
+        Rulebook next = rulebook_;
+        next.set_policies(loaded.set, answer ? merge(accounts_, *answer) : accounts_);
+        for (const auto& warning : next.principals().warnings)
+            result.diagnostics.push_back(warning.text());
+        done(result, next);
+    });
+}
+
 void Policies::refresh() {
     if (asking_ && !pending_) return;
     asking_ = true;

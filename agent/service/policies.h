@@ -36,6 +36,10 @@ class Policies {
     // Loads the folder (or keeps the last good set) and looks its accounts up. `done` is called once the set
     // is in force, or refused. The rulebook changes only then.
     void reload(Done done);
+    // What the folder holds, with its accounts looked up; keeps nothing and changes nothing. `next` is the
+    // rulebook as it would be; a refused set is the last good one.
+    using Previewed = std::function<void(const PolicyReload&, const Rulebook& next)>;
+    void preview(Previewed done);
     // Looks the accounts of the set in force up again.
     void refresh();
     // The set waits for a look-up that takes too long: it goes into force with what is known of its accounts.

@@ -3,6 +3,7 @@
 #include "output/records.h"
 #include "policy/show.h"
 #include "service/answers.h"
+#include "service/preview.h"
 
 #include <fmt/format.h>
 
@@ -84,17 +85,15 @@ void kill(Agent& agent, const json& params, const Peer& peer, const Reply& reply
 }
 
 void explain(const Agent& agent, const json& params, const Reply& reply) {
-    for (const auto* later : {"from", "key", "key_id"})
-        if (params.contains(later))
-            return reply.fail(Exit::usage, {later, "is not supported yet", "leave it out"});
     const auto account = text_of(params, "account");
     if (!account) return reply.fail(Exit::usage, {"explain", "an account must be given"});
-    const auto uid = agent.rulebook->uid_of(*account);
-    if (!uid)
+    auto governed = agent.rulebook->governed_name(*account);
+    if (!governed) governed = agent.rulebook->governed_unit(*account);
+    if (!governed)
         return reply.fail(Exit::not_so,
                           {*account, "is no principal of a policy in force: nobody stands in its way",
                            "`escortctl policy show` lists the principals"});
-    const auto entry = entry_from(text_of(params, "entry").value_or("sshd"));
+    const auto entry = entry_from(text_of(params, "entry").value_or(governed->unit ? "unit" : "sshd"));
     if (!entry)
         return reply.fail(Exit::usage, {"entry", "is no way in", "sshd, login, su, sudo, cron, at, systemd"});
     Moment now = agent.time->now();
@@ -106,11 +105,47 @@ void explain(const Agent& agent, const json& params, const Reply& reply) {
         now.boot_ns = std::max(now.boot_ns, now.boot_at(then));
         now.trusted = then;
     }
-    const auto governed = agent.rulebook->governed(*uid);
-    reply.ok(verdict_json(agent.rulebook->judge(*governed, {*account, *entry, now.boot_ns, {}}, now)));
+    SessionFacts facts;
+    if (governed->unit)
+        facts.unit = *account;
+    else
+        facts.account = *account;
+    facts.entry = *entry;
+    facts.opened_boot_ns = now.boot_ns;
+    facts.gated =
+        *entry == Entry::sshd || *entry == Entry::login || *entry == Entry::su || *entry == Entry::sudo;
+    facts.source = text_of(params, "from");
+    facts.key = text_of(params, "key");
+    facts.key_id = text_of(params, "key_id");
+    std::map<ApprovalId, std::uint32_t> in_use;
+    if (agent.sessions) in_use = agent.sessions->table().in_use(0);
+    reply.ok(verdict_json(agent.rulebook->judge(*governed, facts, in_use, now)));
 }
 
-void reload(Agent& agent, const Peer& peer, const Reply& reply) {
+json fates_json(const std::vector<Fate>& fates) {
+    json list = json::array();
+    for (const auto& fate : fates)
+        list.push_back({{"id", fate.id.empty() ? json(nullptr) : json(fate.id)},
+                        {"account", fate.account},
+                        {"engineer", fate.engineer.empty() ? json(nullptr) : json(fate.engineer)},
+                        {"reason", fate.reason},
+                        {"processes", fate.processes}});
+    return list;
+}
+
+void dry_run(Agent& agent, const Reply& reply) {
+    agent.policies->preview([&agent, reply](const PolicyReload& result, const Rulebook& next) {
+        const Fates all = fates(next, agent.sessions.get(), agent.time->now());
+        reply.ok({{"accepted", result.accepted},
+                  {"diagnostics", result.diagnostics},
+                  {"would_end", fates_json(all.would_end)},
+                  {"would_freeze", fates_json(all.would_freeze)},
+                  {"would_go", fates_json(all.would_go)}});
+    });
+}
+
+void reload(Agent& agent, const json& params, const Peer& peer, const Reply& reply) {
+    if (params.value("dry_run", false)) return dry_run(agent, reply);
     agent.journal->write(operator_act(peer.text(), "reload", "", ""));
     agent.reload_trust();
     const std::size_t before = agent.sessions ? agent.sessions->ending().size() : 0;
@@ -124,6 +159,51 @@ void reload(Agent& agent, const Peer& peer, const Reply& reply) {
                     {"loaded", agent.policies->loaded()}}},
                   {"ended", after > before ? after - before : 0}});
     });
+}
+
+void freeze(Agent& agent, const json& params, const Peer& peer, const Reply& reply) {
+    const Session* found = find_session(agent, params, reply);
+    if (found == nullptr) return;
+    const std::uint64_t id = found->id;
+    const std::string note = text_of(params, "reason").value_or("");
+    agent.journal->write(operator_act(peer.text(), "freeze", session_name(id), note));
+    const bool begun = agent.sessions->freeze(id, {peer.text(), note}, [reply, id](const Frozen& frozen) {
+        reply.ok({{"id", session_name(id)},
+                  {"processes", frozen.processes},
+                  {"elapsed_us", frozen.elapsed_ns / 1000}});
+    });
+    if (!begun) reply.fail(Exit::not_so, {"session " + session_name(id), "has ended already"});
+}
+
+void thaw(Agent& agent, const json& params, const Peer& peer, const Reply& reply) {
+    const Session* found = find_session(agent, params, reply);
+    if (found == nullptr) return;
+    const std::uint64_t id = found->id;
+    const std::string note = text_of(params, "reason").value_or("");
+    agent.journal->write(operator_act(peer.text(), "thaw", session_name(id), note));
+    if (!agent.sessions->thaw(id, {peer.text(), note}))
+        return reply.fail(Exit::not_so, {"session " + session_name(id), "was not frozen by hand",
+                                         "one that waits for its escort goes on when the lease is renewed"});
+    const Session* after = agent.sessions->table().find(id);
+    reply.ok({{"id", session_name(id)}, {"frozen", after != nullptr && after->frozen}});
+}
+
+// `deny` shuts a door of this host, `undeny` opens it again.
+void set_denial(Agent& agent, const json& params, bool shut, const Peer& peer, const Reply& reply) {
+    const char* act = shut ? "deny" : "undeny";
+    const auto kind = denial_kind(text_of(params, "kind").value_or(""));
+    const auto id = text_of(params, "id");
+    if (!kind || !id || id->empty())
+        return reply.fail(Exit::usage, {act, "kind (approval, engineer or account) and id must be given"});
+    const auto changed = agent.denials->set(*kind, *id, shut);
+    if (!changed) return reply.fail(Exit::not_so, changed.error());
+    if (!*changed) return reply.fail(Exit::not_so, {*id, shut ? "is denied already" : "is not denied"});
+    agent.journal->write(operator_act(peer.text(), act, *text_of(params, "kind") + " " + *id, ""));
+    const std::size_t before = agent.sessions ? agent.sessions->ending().size() : 0;
+    agent.denials->on_change();
+    const std::size_t after = agent.sessions ? agent.sessions->ending().size() : 0;
+    reply.ok(
+        {{"kind", *text_of(params, "kind")}, {"id", *id}, {"ended", after > before ? after - before : 0}});
 }
 
 } // namespace
@@ -156,8 +236,24 @@ std::vector<control::Request> requests(Agent& agent, DocumentWaiters& waiters) {
          }},
         {"kill", Permission::operate,
          [&](const json& params, const Peer& peer, const Reply& reply) { kill(agent, params, peer, reply); }},
+        {"freeze", Permission::operate,
+         [&](const json& params, const Peer& peer, const Reply& reply) {
+             freeze(agent, params, peer, reply);
+         }},
+        {"thaw", Permission::operate,
+         [&](const json& params, const Peer& peer, const Reply& reply) { thaw(agent, params, peer, reply); }},
+        {"deny", Permission::operate,
+         [&](const json& params, const Peer& peer, const Reply& reply) {
+             set_denial(agent, params, true, peer, reply);
+         }},
+        {"undeny", Permission::operate,
+         [&](const json& params, const Peer& peer, const Reply& reply) {
+             set_denial(agent, params, false, peer, reply);
+         }},
         {"reload", Permission::operate,
-         [&](const json&, const Peer& peer, const Reply& reply) { reload(agent, peer, reply); }},
+         [&](const json& params, const Peer& peer, const Reply& reply) {
+             reload(agent, params, peer, reply);
+         }},
     };
 }
 

@@ -10,6 +10,9 @@ namespace escort {
 
 void Rulebook::set_policies(PolicySet set, AccountsAnswer accounts) {
     set_ = std::move(set);
+    patterns_ = {};
+    for (const auto& policy : set_.policies)
+        if (policy.require.ticket) patterns_.add(policy.require.ticket->value);
     singles_.clear();
     set_accounts(std::move(accounts));
 }
@@ -51,10 +54,58 @@ std::optional<std::uint32_t> Rulebook::uid_of(const std::string& account) const 
     return std::nullopt;
 }
 
-Verdict Rulebook::judge(const Governed& governed, const SessionFacts& facts, const Moment& now) const {
-    return escort::judge(*governed.policy, facts,
-                         {ledger_.candidates(facts.account, now), ledger_.tombstones(facts.account, now)},
-                         observe_, now);
+std::optional<Governed> Rulebook::governed_unit(const std::string& unit) const {
+    for (const auto& policy : set_.policies)
+        for (const auto& principal : policy.principals.units)
+            if (principal.name == unit) return Governed{unit, &policy, true};
+    return std::nullopt;
+}
+
+std::optional<Governed> Rulebook::governed_name(const std::string& name) const {
+    if (const auto uid = uid_of(name)) return governed(*uid);
+    const auto policy = governs_name(set_, name);
+    if (!policy) return std::nullopt;
+    return Governed{name, &set_.policies.at(*policy)};
+}
+
+Evidence Rulebook::evidence(const std::string& name, bool unit, const Moment& now) const {
+    Evidence evidence;
+    evidence.candidates =
+        unit ? sources_.ledger.unit_candidates(name, now) : sources_.ledger.candidates(name, now);
+    evidence.tombstones = sources_.ledger.tombstones(name, now);
+    evidence.presence = &sources_.presence;
+    evidence.denials = &sources_.denials;
+    evidence.patterns = &patterns_;
+    return evidence;
+}
+
+Verdict Rulebook::judge(const Governed& governed, const SessionFacts& facts, const InUse& in_use,
+                        const Moment& now, bool explain) const {
+    Evidence evidence;
+    if (facts.approval) { // a live session has but this one
+        evidence.presence = &sources_.presence;
+        evidence.denials = &sources_.denials;
+        evidence.patterns = &patterns_;
+        if (const auto candidate = sources_.ledger.find(*facts.approval, now))
+            evidence.candidates.push_back(*candidate);
+        if (const auto tombstone = sources_.ledger.tombstone(*facts.approval, now))
+            evidence.tombstones.push_back(*tombstone);
+    } else {
+        evidence = this->evidence(governed.unit ? facts.unit : facts.account, governed.unit, now);
+    }
+    evidence.sessions = in_use;
+    evidence.explain = explain;
+    return escort::judge(*governed.policy, facts, evidence, observe_, now);
+}
+
+std::uint64_t Rulebook::window(const Policy& policy, const std::string& name, bool unit, const InUse& in_use,
+                               const Moment& now) const {
+    if (name.empty()) return 0; // a bare uid: no approval can name it
+    Evidence all = evidence(name, unit, now);
+    if (all.candidates.empty()) return 0;
+    all.sessions = in_use;
+    all.explain = false;
+    return window_until(policy, all, now);
 }
 
 // A policy exempts jobs for the accounts that it governs, no others; several policies may name one unit.
@@ -78,14 +129,18 @@ std::vector<ExemptRule> Rulebook::exemptions() const {
     return rules;
 }
 
-std::vector<KernelRule> Rulebook::kernel_rules(const Moment& now) const {
+std::vector<KernelRule> Rulebook::kernel_rules(const InUse& in_use, const Moment& now) const {
     std::vector<PrincipalRule> principals;
     principals.reserve(principals_.by_uid.size());
-    for (const auto& [uid, principal] : principals_.by_uid)
-        principals.push_back(
-            {uid, &set_.policies.at(principal.policy),
-             principal.account.empty() ? 0 : window_until(ledger_.candidates(principal.account, now))});
-    return compile_rules(principals, exemptions(), observe_);
+    for (const auto& [uid, principal] : principals_.by_uid) {
+        const Policy& policy = set_.policies.at(principal.policy);
+        principals.push_back({uid, &policy, window(policy, principal.account, false, in_use, now)});
+    }
+    std::vector<UnitRule> units;
+    for (const auto& policy : set_.policies)
+        for (const auto& unit : policy.principals.units)
+            units.push_back({unit.name, unit.may_run, window(policy, unit.name, true, in_use, now), &policy});
+    return compile_rules(principals, exemptions(), observe_, units);
 }
 
 } // namespace escort

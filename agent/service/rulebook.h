@@ -3,12 +3,14 @@
 #pragma once
 
 #include "core/ledger.h"
+#include "core/pattern.h"
 #include "core/session.h"
 #include "core/verdict.h"
 #include "kernel/rules.h"
 #include "policy/principals.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,14 +19,23 @@ namespace escort {
 
 // A principal and the policy that governs it.
 struct Governed {
-    std::string account; // "uid 60001" where no account of that number is known
+    std::string
+        account; // "uid 60001" where no account of that number is known; a unit's name where it is one
     const Policy* policy = nullptr;
+    bool unit = false;
+};
+
+// What the rulebook reads of the parts that hold it. All must outlive it.
+struct RulebookSources {
+    const Ledger& ledger;
+    const PresenceBook& presence;
+    const Denials& denials;
 };
 
 class Rulebook {
   public:
-    // `ledger` must outlive this. `observe`: mode_override of the settings.
-    Rulebook(const Ledger& ledger, bool observe) : ledger_(ledger), observe_(observe) {}
+    // `observe`: mode_override of the settings.
+    Rulebook(const RulebookSources& sources, bool observe) : sources_(sources), observe_(observe) {}
 
     // A new set takes effect with the accounts it resolves to, in one step.
     void set_policies(PolicySet set, AccountsAnswer accounts);
@@ -34,23 +45,37 @@ class Rulebook {
     bool add_account(const Account& account);
 
     [[nodiscard]] std::optional<Governed> governed(std::uint32_t uid) const;
+    [[nodiscard]] std::optional<Governed> governed_unit(const std::string& unit) const;
+    // By the account's name: one that was looked up, or one that a policy's name or pattern names.
+    [[nodiscard]] std::optional<Governed> governed_name(const std::string& name) const;
     [[nodiscard]] std::optional<std::uint32_t> uid_of(const std::string& account) const;
 
-    [[nodiscard]] Verdict judge(const Governed& governed, const SessionFacts& facts, const Moment& now) const;
-    [[nodiscard]] std::vector<KernelRule> kernel_rules(const Moment& now) const;
+    // `in_use`: other live sessions, by the approval that each uses. Without `explain` the verdict has no
+    // rules.
+    using InUse = std::map<ApprovalId, std::uint32_t>;
+    [[nodiscard]] Verdict judge(const Governed& governed, const SessionFacts& facts, const InUse& in_use,
+                                const Moment& now, bool explain = true) const;
+    // What the kernel is told; `in_use`: all live sessions.
+    [[nodiscard]] std::vector<KernelRule> kernel_rules(const InUse& in_use, const Moment& now) const;
 
     [[nodiscard]] const PolicySet& policies() const { return set_; }
     [[nodiscard]] const ResolvedPrincipals& principals() const { return principals_; }
     [[nodiscard]] const AccountsAnswer& accounts() const { return accounts_; }
-    [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+    [[nodiscard]] const Ledger& ledger() const { return sources_.ledger; }
+    [[nodiscard]] const PresenceBook& presence() const { return sources_.presence; }
+    [[nodiscard]] const Denials& denials() const { return sources_.denials; }
     [[nodiscard]] bool observing() const { return observe_; }
 
   private:
     [[nodiscard]] std::vector<ExemptRule> exemptions() const;
+    [[nodiscard]] Evidence evidence(const std::string& name, bool unit, const Moment& now) const;
+    [[nodiscard]] std::uint64_t window(const Policy& policy, const std::string& name, bool unit,
+                                       const InUse& in_use, const Moment& now) const;
 
-    const Ledger& ledger_;
+    RulebookSources sources_;
     bool observe_;
     PolicySet set_;
+    Patterns patterns_; // of the set, compiled
     AccountsAnswer accounts_;
     ResolvedPrincipals principals_;
     std::vector<Account> singles_; // principals that only a look-up by number found

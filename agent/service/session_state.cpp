@@ -9,8 +9,52 @@
 namespace escort {
 
 namespace {
-constexpr int kFormat = 1;
+
+using nlohmann::json;
+
+constexpr int kFormat = 2; // 1 knew of the approvals alone
 constexpr std::size_t kLimit = std::size_t{16} << 20;
+
+ApprovalId read_id(const json& id) {
+    return {id.at("iss").get<std::string>(), id.at("jti").get<std::string>()};
+}
+
+std::optional<std::string> read_text(const json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end()) return std::nullopt;
+    return found->get<std::string>();
+}
+
+KeptSession read_session(const json& object) {
+    KeptSession kept;
+    if (object.contains("approval")) kept.approval = read_id(object.at("approval"));
+    kept.proven = {object.value("gated", false),     read_text(object, "source"),
+                   read_text(object, "source_from"), read_text(object, "key"),
+                   read_text(object, "key_id"),      read_text(object, "key_from")};
+    kept.unit = object.value("unit", "");
+    kept.user_manager = object.value("user_manager", false);
+    kept.frozen_by_hand = object.value("frozen_by_hand", false);
+    return kept;
+}
+
+json write_session(const KeptSession& kept) {
+    json object = json::object();
+    const auto put = [&](const char* name, const std::optional<std::string>& value) {
+        if (value) object[name] = *value;
+    };
+    if (kept.approval) object["approval"] = {{"iss", kept.approval->issuer}, {"jti", kept.approval->jti}};
+    if (!kept.unit.empty()) object["unit"] = kept.unit;
+    put("source", kept.proven.source);
+    put("source_from", kept.proven.source_from);
+    put("key", kept.proven.key);
+    put("key_id", kept.proven.key_id);
+    put("key_from", kept.proven.key_from);
+    if (kept.proven.gated) object["gated"] = true;
+    if (kept.user_manager) object["user_manager"] = true;
+    if (kept.frozen_by_hand) object["frozen_by_hand"] = true;
+    return object;
+}
+
 } // namespace
 
 Result<SessionState> load_session_state(const std::string& path, std::uint32_t boot) {
@@ -21,16 +65,19 @@ Result<SessionState> load_session_state(const std::string& path, std::uint32_t b
     const auto text = read_file(path, kLimit);
     if (!text) return tl::unexpected(text.error());
     try {
-        const auto json = nlohmann::json::parse(*text);
-        if (json.at("format") != kFormat)
-            return fail(path,
-                        "is of format " + json.at("format").dump() + ", which this version doesn't know",
+        const auto whole = json::parse(*text);
+        const int format = whole.at("format").get<int>();
+        if (format != 1 && format != kFormat)
+            return fail(path, "is of format " + std::to_string(format) + ", which this version doesn't know",
                         "install the version that wrote it, or remove the file");
-        if (json.at("boot").get<std::uint32_t>() != boot) return state;
-        state.next = json.at("next").get<std::uint64_t>();
-        for (const auto& [name, id] : json.at("approvals").items())
-            state.approvals.emplace(
-                name, ApprovalId{id.at("iss").get<std::string>(), id.at("jti").get<std::string>()});
+        if (whole.at("boot").get<std::uint32_t>() != boot) return state;
+        state.next = whole.at("next").get<std::uint64_t>();
+        if (format == 1)
+            for (const auto& [name, id] : whole.at("approvals").items())
+                state.sessions[name].approval = read_id(id);
+        else
+            for (const auto& [name, session] : whole.at("sessions").items())
+                state.sessions.emplace(name, read_session(session));
     } catch (const nlohmann::json::exception& problem) {
         return fail(path, problem.what(), "remove the file: live sessions are then judged afresh");
     }
@@ -38,12 +85,12 @@ Result<SessionState> load_session_state(const std::string& path, std::uint32_t b
 }
 
 Status save_session_state(const std::string& path, const SessionState& state) {
-    nlohmann::json approvals = nlohmann::json::object();
-    for (const auto& [name, id] : state.approvals)
-        approvals[name] = {{"iss", id.issuer}, {"jti", id.jti}};
-    const nlohmann::json json{
-        {"format", kFormat}, {"boot", state.boot}, {"next", state.next}, {"approvals", std::move(approvals)}};
-    return write_file_atomically(path, json.dump() + "\n", 0600);
+    json sessions = json::object();
+    for (const auto& [name, kept] : state.sessions)
+        sessions[name] = write_session(kept);
+    const json whole{
+        {"format", kFormat}, {"boot", state.boot}, {"next", state.next}, {"sessions", std::move(sessions)}};
+    return write_file_atomically(path, whole.dump() + "\n", 0600);
 }
 
 Result<std::uint32_t> boot_number() {

@@ -1,6 +1,8 @@
 #include "service/sessions.h"
 
+#include "output/notices.h"
 #include "output/records.h"
+#include "process/peer_address.h"
 
 #include <algorithm>
 #include <utility>
@@ -20,8 +22,12 @@ Entry entry_of(std::uint32_t number) {
 
 // The kernel refused what would be approved now: the window opened in between, or its reason stands.
 Reason reason_at_birth(std::uint32_t reason) {
-    return reason == ESCORT_REASON_ENTRY ? Reason::entry_denied : Reason::no_approval;
+    if (reason == ESCORT_REASON_ENTRY) return Reason::entry_denied;
+    return reason == ESCORT_REASON_UNGATED ? Reason::ungated : Reason::no_approval;
 }
+
+// How long a line on the session's terminal has to reach the person before what carries it there is killed.
+constexpr std::chrono::microseconds kNoticeTime{15'000};
 
 bool refused(const escort_event& event) {
     return (event.flags & ESCORT_EVENT_REFUSED) != 0;
@@ -35,7 +41,10 @@ Sessions::Sessions(KernelState& kernel, Journal& journal, const Rulebook& rulebo
       journal_(journal),
       rulebook_(rulebook),
       time_(time),
-      ender_(kernel, loop, [this](const Ended& ended) { finish(ended); }) {}
+      ender_(kernel, loop, [this](const Ended& ended) { finish(ended); }),
+      freezer_(kernel, loop) {
+    freezer_.on_frozen = [this](const Frozen& frozen) { on_frozen(frozen); };
+}
 
 void Sessions::on_event(const escort_event& event) {
     if ((event.flags & ESCORT_EVENT_PROBE) != 0) {
@@ -60,10 +69,20 @@ void Sessions::on_event(const escort_event& event) {
     }
 }
 
+std::optional<Governed> Sessions::governed_of(const escort_event& event) const {
+    if (entry_of(event.entry) == Entry::unit) return rulebook_.governed_unit(event.cgroup);
+    return rulebook_.governed(event.uid);
+}
+
+std::optional<Governed> Sessions::governed_of(const Session& session) const {
+    return session.unit.empty() ? rulebook_.governed(session.uid) : rulebook_.governed_unit(session.unit);
+}
+
 Session Sessions::describe(const escort_event& event, const Governed& governed) const {
     Session session;
     session.id = event.id;
     session.account = governed.account;
+    if (governed.unit) session.unit = governed.account;
     session.uid = event.uid;
     session.entry = entry_of(event.entry);
     session.policy = governed.policy->name;
@@ -82,23 +101,24 @@ Session Sessions::describe(const escort_event& event, const Governed& governed) 
 
 void Sessions::opened(const escort_event& event) {
     if (event.id != 0 && table_.find(event.id) != nullptr) return; // reconciling was quicker than the ring
-    const auto governed = rulebook_.governed(event.uid);
+    const auto governed = governed_of(event);
     if (!governed) { // the policy has changed since
         if (!refused(event)) (void)kernel_.set_verdict(event.id, {kNever, ESCORT_VERDICT_RELEASED, 0});
         return;
     }
     Session& session = table_.add(describe(event, *governed));
+    find_source(session);
     if (!refused(event)) {
         judge(session);
         return;
     }
     session.refused_at_birth = true;
-    session.verdict =
-        rulebook_.judge(*governed, {session.account, session.entry, session.opened_boot_ns, {}}, time_.now());
+    session.verdict = rulebook_.judge(*governed, facts_of(session), table_.in_use(session.id), time_.now());
     if (session.verdict.ruling == Ruling::approved) {
         session.verdict.ruling = Ruling::denied;
         session.verdict.reason = reason_at_birth(event.reason);
         session.verdict.reasons = {session.verdict.reason};
+        session.verdict.approval.reset(); // it uses none
     }
     const bool signalled = (event.flags & ESCORT_EVENT_SIGNALLED) != 0;
     session.action = signalled ? "kill" : "log";
@@ -108,36 +128,71 @@ void Sessions::opened(const escort_event& event) {
     if (event.id == 0) table_.end(0, time_.now().trusted); // it could not be recorded: nothing will follow
 }
 
+// From the kernel's own socket, while the process that holds it is there.
+void Sessions::find_source(Session& session) {
+    if (session.proven.source) return;
+    const auto process = Process::open(static_cast<pid_t>(session.pid));
+    if (!process) return;
+    const auto peer = peer_address(*process);
+    if (!peer) return;
+    session.proven.source = peer->address;
+    session.proven.source_from = "socket of sshd, pid " + std::to_string(peer->pid);
+}
+
+SessionFacts Sessions::facts_of(const Session& session) const {
+    SessionFacts facts;
+    facts.account = session.unit.empty() ? session.account : "";
+    facts.unit = session.unit;
+    facts.entry = session.entry;
+    facts.opened_boot_ns = session.opened_boot_ns;
+    facts.approval = session.verdict.approval;
+    facts.gated = session.proven.gated;
+    facts.source = session.proven.source;
+    facts.key = session.proven.key;
+    facts.key_id = session.proven.key_id;
+    facts.idle_ns = session.idle_ns;
+    return facts;
+}
+
 // What a session ends or goes on as, now. Also the way of every later judgement.
 void Sessions::judge(Session& session) {
-    const auto governed = rulebook_.governed(session.uid);
+    const auto governed = governed_of(session);
     if (!governed) {
         release(session);
         return;
     }
     session.policy = governed->policy->name;
-    SessionFacts facts{session.account, session.entry, session.opened_boot_ns, session.verdict.approval};
-    if (const auto before = restored_.find(session_name(session.id)); before != restored_.end()) {
-        facts.approval = before->second;
-        restored_.erase(before);
-    }
-    apply(session, rulebook_.judge(*governed, facts, time_.now()));
+    if (session.user_manager) return judge_user_manager(session);
+    const SessionFacts facts = facts_of(session);
+    // A live session is judged by its own approval alone: who else uses it has been asked at its start.
+    const auto in_use = facts.approval ? Rulebook::InUse() : table_.in_use(session.id);
+    Verdict verdict = rulebook_.judge(*governed, facts, in_use, time_.now(), false);
+    if (verdict.reasons != session.verdict.reasons || verdict.approval != session.verdict.approval ||
+        verdict.hold != session.verdict.hold || session.verdict.rules.empty())
+        verdict = rulebook_.judge(*governed, facts, in_use, time_.now()); // something to explain
+    else
+        verdict.rules = std::move(session.verdict.rules);
+    apply(session, std::move(verdict));
 }
 
 void Sessions::apply(Session& session, Verdict verdict) {
     const bool changed = !session.reported || verdict.ruling != session.verdict.ruling ||
                          verdict.observe != session.verdict.observe ||
                          verdict.approval != session.verdict.approval;
+    // A denied session goes on being counted under the approval that it was admitted under.
+    if (!verdict.approval && verdict.hold == Hold::freeze) verdict.approval = session.verdict.approval;
     session.verdict = std::move(verdict);
     if (session.verdict.ends()) {
-        end(session, "kill");
+        end(session);
         return;
     }
-    session.action = session.verdict.ruling == Ruling::approved ? "none"
-                     : session.verdict.log_only                 ? "log"
-                                                                : "none";
+    session.action = session.verdict.freezes()                    ? "freeze"
+                     : session.verdict.ruling == Ruling::approved ? "none"
+                     : session.verdict.log_only                   ? "log"
+                                                                  : "none";
     tell_kernel(session);
     if (changed) write_verdict(session, 0);
+    hold(session);
     if (changed && session.verdict.approval && on_change) on_change();
 }
 
@@ -149,32 +204,40 @@ void Sessions::tell_kernel(Session& session) {
         if (!uid || std::find(session.also.begin(), session.also.end(), *uid) != session.also.end()) continue;
         if (kernel_.allow_also(session.id, *uid)) session.also.push_back(*uid);
     }
+    const std::uint32_t frozen = freezer_.verdict_flag(session.id);
     const std::uint64_t deadline = spared ? kNever : session.verdict.deadline_boot_ns;
-    const std::uint32_t flags = ESCORT_VERDICT_JUDGED | (spared ? ESCORT_VERDICT_OBSERVE : 0);
+    const std::uint32_t flags =
+        ESCORT_VERDICT_JUDGED | frozen | (spared && frozen == 0 ? std::uint32_t{ESCORT_VERDICT_OBSERVE} : 0U);
     (void)kernel_.set_verdict(session.id, {deadline, flags, 0}); // gone meanwhile: its end is on its way
 }
 
 void Sessions::release(Session& session) {
-    (void)kernel_.set_verdict(session.id, {kNever, ESCORT_VERDICT_JUDGED | ESCORT_VERDICT_RELEASED, 0});
     session.verdict = {};
     session.verdict.reason = Reason::approved;
     session.verdict.ruling = Ruling::approved;
     session.policy.clear();
     session.action = "none";
+    session.frozen_by_hand = false;
+    (void)kernel_.set_verdict(session.id, {kNever, ESCORT_VERDICT_JUDGED | ESCORT_VERDICT_RELEASED, 0});
+    hold(session);
 }
 
-void Sessions::end(Session& session, const std::string& action) {
+void Sessions::end(Session& session) {
     if (session.stage != Stage::live) return;
     session.stage = Stage::ending;
-    session.action = action;
+    session.action = "kill";
     write_verdict(session, 0);
-    ender_.begin(session.id); // may finish at once: `session` is not touched after this
+    const bool told = say(session, end_notice(record_of(session)));
+    const std::uint64_t id = session.id;
+    if (!session.user_manager) end_user_managers(session);
+    ender_.begin(id, told ? kNoticeTime : std::chrono::microseconds(0)); // may finish at once
 }
 
 void Sessions::entered(const escort_event& event) {
     Session* session = table_.find(event.id);
     const auto governed = rulebook_.governed(event.uid);
     if (session == nullptr || session->stage != Stage::live || !governed) return;
+    if (!session->unit.empty() && session->policy == governed->policy->name && !refused(event)) return;
     if (session->policy.empty()) { // released, and governed again
         session->uid = event.uid;
         session->account = governed->account;
@@ -197,7 +260,7 @@ void Sessions::entered(const escort_event& event) {
                              governed->policy->place.text()});
     session->verdict = std::move(verdict);
     if (session->verdict.ends())
-        end(*session, "kill");
+        end(*session);
     else
         write_verdict(*session, 0);
 }
@@ -227,8 +290,12 @@ void Sessions::finish(const Ended& ended) {
     SessionRecord record = record_of(*session);
     if (killed && !session->refused_at_birth) record.latency_us = ended.elapsed_ns / 1000;
     if (!session->policy.empty()) journal_.write(killed ? session_killed(record) : session_ended(record));
+    const std::string account = session->account;
+    freezer_.forget(ended.id);
     table_.end(ended.id, session->ended);
     by_hand_.erase(ended.id);
+    held_by_hand_.erase(ended.id);
+    rejudge_user_managers(account);
 
     const auto [first, last] = waiting_.equal_range(ended.id);
     std::vector<Done> callers;
@@ -240,18 +307,34 @@ void Sessions::finish(const Ended& ended) {
     if (!record.approval.empty() && on_change) on_change(); // others leave nothing to save
 }
 
-bool Sessions::kill(std::uint64_t id, EndedByHand by, Done done) {
+bool Sessions::kill(std::uint64_t id, ByHand by, Done done) {
     Session* session = table_.find(id);
     if (session == nullptr || session->stage == Stage::ended) return false;
     waiting_.emplace(id, std::move(done));
     if (session->stage == Stage::ending) return true;
-    session->verdict.ruling = Ruling::denied;
-    session->verdict.reason = Reason::operator_act;
-    session->verdict.reasons = {Reason::operator_act};
-    session->verdict.observe = false; // a person's act, whatever the policy's mode
     by_hand_[id] = std::move(by);
-    end(*session, "kill");
+    deny(*session, Reason::operator_act);
     return true;
+}
+
+void Sessions::revoke(const EndedSession& ended, const std::string& by) {
+    const auto id = session_id(ended.id);
+    Session* session = id ? table_.find(*id) : nullptr;
+    if (session == nullptr || session->stage != Stage::live || !session->verdict.approval) return;
+    const auto& issuers = ended.issuers;
+    if (std::find(issuers.begin(), issuers.end(), session->verdict.approval->issuer) == issuers.end()) return;
+    by_hand_[*id] = {by, "session-revoked event"};
+    deny(*session, Reason::revoked);
+}
+
+// A person's or the broker's act, whatever the policy's mode.
+void Sessions::deny(Session& session, Reason reason) {
+    session.verdict.ruling = Ruling::denied;
+    session.verdict.reason = reason;
+    session.verdict.reasons = {reason};
+    session.verdict.observe = false;
+    session.verdict.hold = Hold::none;
+    end(session);
 }
 
 void Sessions::rejudge() {
@@ -263,12 +346,12 @@ void Sessions::rejudge() {
             judge(*session);
 }
 
-std::uint64_t Sessions::next_deadline() const {
+std::uint64_t Sessions::next_recheck() const {
     std::uint64_t next = kNever;
     for (const auto& [id, session] : table_.live())
         if (session.stage == Stage::live && session.verdict.ruling == Ruling::approved &&
             !session.policy.empty())
-            next = std::min(next, session.verdict.deadline_boot_ns);
+            next = std::min({next, session.verdict.deadline_boot_ns, session.verdict.recheck_boot_ns});
     return next;
 }
 
@@ -283,10 +366,13 @@ std::map<std::uint64_t, std::size_t> Sessions::process_counts() const {
     return count_processes(kernel_);
 }
 
-std::map<std::string, ApprovalId> Sessions::approvals() const {
-    std::map<std::string, ApprovalId> all;
-    for (const auto& [id, session] : table_.live())
-        if (session.verdict.approval) all.emplace(session_name(id), *session.verdict.approval);
+std::map<std::string, KeptSession> Sessions::kept() const {
+    std::map<std::string, KeptSession> all;
+    for (const auto& [id, session] : table_.live()) {
+        KeptSession kept{session.verdict.approval, session.unit, session.proven, session.user_manager,
+                         session.frozen_by_hand};
+        if (kept != KeptSession{}) all.emplace(session_name(id), std::move(kept));
+    }
     return all;
 }
 

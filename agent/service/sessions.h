@@ -1,13 +1,22 @@
-// Sessions from the kernel's first word to their last task: heard of, judged, told to the kernel, ended,
+// Sessions from their first word to their last task: heard of, judged, told to the kernel, held or ended,
 // written to the journal. Decides nothing by itself: the verdict engine does.
+//
+//   sessions.cpp          events, judging, the kernel's verdict
+//   sessions_gate.cpp     sessions that the PAM gate clears
+//   sessions_hold.cpp     freezing, and what is said on terminals
+//   sessions_found.cpp    sessions that no event told of
+//   sessions_journal.cpp  records
 #pragma once
 
+#include "approvals/store.h"
 #include "core/session.h"
 #include "enforce/ender.h"
+#include "enforce/freezer.h"
 #include "kernel/state.h"
 #include "output/facts.h"
 #include "output/journal.h"
 #include "service/rulebook.h"
+#include "service/session_state.h"
 #include "service/timekeeper.h"
 
 #include <cstdint>
@@ -18,10 +27,22 @@
 
 namespace escort {
 
-// Why a session ends, where it isn't its own verdict: by hand.
-struct EndedByHand {
+// A person's act on a session.
+struct ByHand {
     std::string operated_by; // who
     std::string note;        // their reason
+};
+
+// A login that the gate asks about, as far as it is known.
+struct Login {
+    Governed governed;
+    std::uint32_t uid = 0;
+    Entry entry = Entry::other;
+    Proven proven;
+    bool key_later = false; // the key is not known yet: what is bound to it is proven later
+    std::uint32_t pid = 0;
+    int pidfd = -1; // borrowed
+    std::string comm, exe, tty, cgroup;
 };
 
 class Sessions {
@@ -39,42 +60,97 @@ class Sessions {
     void reconcile();
     // Labels and judges the principals' tasks that were there before. Returns uids that were never looked up.
     [[nodiscard]] std::set<std::uint32_t> adopt();
-    // Judges every live session again: the policy, the approvals or the time has changed.
+    // Judges every live session again: the policy, the approvals, an escort or the time has changed.
     void rejudge();
 
-    // Ends a session by hand. `done` is called when nothing of it is left. false: no such live session.
-    [[nodiscard]] bool kill(std::uint64_t id, EndedByHand by, Done done);
+    // --- the gate ---
+
+    // The verdict that such a login would get now; changes nothing.
+    [[nodiscard]] Verdict preview(const Login& login) const;
+    // Opens a session that the verdict approves (or watches) and labels the login process with it, before its
+    // first instruction as the account. Error: the kernel could not record it; nothing is left behind.
+    [[nodiscard]] Status admit(const Login& login, Verdict verdict);
+    // What the login has proven since: the session is judged by it, once more from the start. The new
+    // verdict; a session that it denies is ending.
+    [[nodiscard]] Verdict prove(std::uint64_t id, const Login& login);
+    // A refused login: written to the journal under a number of its own, by which a person can ask about it.
+    [[nodiscard]] std::string refuse(const Login& login, Verdict verdict);
+    // The live session that the process behind the pidfd is in; null: none.
+    [[nodiscard]] const Session* of_process(int pidfd);
+    // Has the account a live approved session, so that it may have its user manager?
+    [[nodiscard]] const Session* approved_session_of(const std::string& account) const;
+    // Opens the account's user manager for the login process (PAM service systemd-user).
+    [[nodiscard]] Status admit_user_manager(const Login& login);
+
+    // --- by hand ---
+
+    // Ends a session. `done` is called when nothing of it is left. false: no such live session.
+    [[nodiscard]] bool kill(std::uint64_t id, ByHand by, Done done);
+    // Ends the session that a session-revoked event names, where its approval is of one of the issuers that
+    // the event may speak for. `by`: who signed it.
+    void revoke(const EndedSession& ended, const std::string& by);
+    // `done` is called when nothing of it runs any more. false: no such live session.
+    [[nodiscard]] bool freeze(std::uint64_t id, const ByHand& by, Freezer::Done done);
+    [[nodiscard]] bool thaw(std::uint64_t id, const ByHand& by);
     // Calls `done` for each of these sessions when it has ended.
     void when_ended(std::uint64_t id, Done done) { waiting_.emplace(id, std::move(done)); }
 
-    // When the next live session reaches its deadline, CLOCK_BOOTTIME ns; kNever: none.
-    [[nodiscard]] std::uint64_t next_deadline() const;
+    // --- facts that come later ---
+
+    // logind knows the session that this audit session or leader is of.
+    void found_logind(std::uint32_t leader, std::optional<std::uint32_t> audit_session, const std::string& id,
+                      const std::string& scope);
+    // Looks how long the sessions whose policy has an idle time-out have been idle, and warns those that end
+    // soon.
+    void look_at_terminals();
+
+    // When the next live session must be judged again, CLOCK_BOOTTIME ns; kNever: none.
+    [[nodiscard]] std::uint64_t next_recheck() const;
     // Live sessions that are ending now.
     [[nodiscard]] std::set<std::uint64_t> ending() const;
 
     [[nodiscard]] SessionTable& table() { return table_; }
+    [[nodiscard]] const SessionTable& table() const { return table_; }
     // Live processes of each session that has any.
     [[nodiscard]] std::map<std::uint64_t, std::size_t> process_counts() const;
+    // Is the process behind the pidfd in any session?
+    [[nodiscard]] bool labelled(int pidfd) const;
+    // What a session is judged by, now.
+    [[nodiscard]] SessionFacts facts_of(const Session& session) const;
 
-    // Called when what must outlive a restart has changed (approvals(), next_number of the kernel).
+    // Called when what must outlive a restart has changed (kept(), next_number of the kernel).
     std::function<void()> on_change;
-    // "7f3a2c1e-42" → the approval that it was admitted under.
-    [[nodiscard]] std::map<std::string, ApprovalId> approvals() const;
-    void restore_approvals(std::map<std::string, ApprovalId> approvals) { restored_ = std::move(approvals); }
+    // By session name.
+    [[nodiscard]] std::map<std::string, KeptSession> kept() const;
+    void restore(std::map<std::string, KeptSession> kept) { restored_ = std::move(kept); }
 
   private:
     void opened(const escort_event& event);
     void entered(const escort_event& event);
     void exempted(const escort_event& event);
     Session describe(const escort_event& event, const Governed& governed) const;
+    [[nodiscard]] std::optional<Governed> governed_of(const escort_event& event) const;
+    [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks);
     void judge(Session& session);
+    void judge_user_manager(Session& session);
     void apply(Session& session, Verdict verdict);
+    void hold(Session& session);
+    void deny(Session& session, Reason reason);
+    void find_source(Session& session);
+    // On every terminal of the session; true: one took it.
+    bool say(const Session& session, const std::string& line) const;
     void release(Session& session);
     void tell_kernel(Session& session);
-    void end(Session& session, const std::string& action);
+    void end(Session& session);
+    void end_user_managers(const Session& session);
+    void rejudge_user_managers(const std::string& account);
     void finish(const Ended& ended);
+    void on_frozen(const Frozen& frozen);
+    [[nodiscard]] Session describe(const Login& login) const;
+    [[nodiscard]] Result<Session*> label(const Login& login);
     void write_verdict(const Session& session, std::uint64_t latency_ns);
+    void write_hold(const Session& session, const Frozen* frozen);
     [[nodiscard]] SessionRecord record_of(const Session& session) const;
 
     KernelState& kernel_;
@@ -82,10 +158,12 @@ class Sessions {
     const Rulebook& rulebook_;
     Timekeeper& time_;
     Ender ender_;
+    Freezer freezer_;
     SessionTable table_;
     std::multimap<std::uint64_t, Done> waiting_;
-    std::map<std::uint64_t, EndedByHand> by_hand_;
-    std::map<std::string, ApprovalId> restored_;
+    std::map<std::uint64_t, ByHand> by_hand_;
+    std::map<std::uint64_t, ByHand> held_by_hand_;
+    std::map<std::string, KeptSession> restored_;
     std::set<std::pair<std::string, std::uint32_t>> exempt_told_; // unit, uid: told once
     std::set<std::uint32_t> attributed_told_;                     // pids
 };

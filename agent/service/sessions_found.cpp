@@ -2,6 +2,7 @@
 #include "service/sessions.h"
 
 #include "output/records.h"
+#include "process/facts.h"
 
 #include <algorithm>
 #include <cstring>
@@ -23,6 +24,13 @@ const escort_task* eldest(const std::vector<escort_task>& tasks, std::uint64_t i
     return first;
 }
 
+// The unit whose cgroup the process stands in.
+std::string unit_of(std::uint32_t pid) {
+    const auto process = Process::open(static_cast<pid_t>(pid));
+    const auto facts = process ? process->facts() : std::nullopt;
+    return facts ? facts->cgroup : "";
+}
+
 } // namespace
 
 void Sessions::found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks) {
@@ -31,13 +39,19 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
         if (facts.live <= 0) kernel_.forget(id, {});
         return; // its last task is on its way out: the event comes
     }
-    const auto governed = rulebook_.governed(facts.uid);
+    const auto entry = static_cast<Entry>(facts.entry);
+    const auto kept = restored_.find(session_name(id));
+    std::string unit;
+    if (entry == Entry::unit) unit = kept != restored_.end() ? kept->second.unit : unit_of(task->tgid);
+    const auto governed = unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(unit);
     const auto verdict = kernel_.verdict(id);
     Session session;
     session.id = id;
     session.account = governed ? governed->account : "uid " + std::to_string(facts.uid);
+    session.unit = unit;
     session.uid = facts.uid;
-    session.entry = static_cast<Entry>(facts.entry);
+    session.entry = entry;
+    session.tty = task->tty;
     session.opened_boot_ns = facts.opened_ns;
     const Moment now = time_.now();
     session.started = now.trusted - static_cast<std::int64_t>((now.boot_ns - facts.opened_ns) / kNsPerSecond);
@@ -49,12 +63,24 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
     session.events = facts.events;
     // Judged by the daemon before: then its opening is in the journal already.
     session.reported = verdict && (verdict->flags & ESCORT_VERDICT_JUDGED) != 0;
+    if (kept != restored_.end()) {
+        session.verdict.approval = kept->second.approval;
+        session.proven = kept->second.proven;
+        session.user_manager = kept->second.user_manager;
+        session.frozen_by_hand = kept->second.frozen_by_hand;
+        restored_.erase(kept);
+    }
     Session& added = table_.add(std::move(session));
+    find_source(added);
+    if (verdict && (verdict->flags & ESCORT_VERDICT_FROZEN) != 0) {
+        added.frozen = true; // by the daemon before this one
+        freezer_.adopt(id);
+    }
     if (verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0) {
         if (governed) added.policy = governed->policy->name;
         added.refused_at_birth = (facts.flags & ESCORT_SESSION_REFUSED) != 0;
         added.verdict.reasons = {added.verdict.reason};
-        end(added, "kill");
+        end(added);
         return;
     }
     judge(added);

@@ -12,7 +12,10 @@ SessionRecord Sessions::record_of(const Session& session) const {
     record.account = session.account;
     record.uid = session.uid;
     record.entry = to_string(session.entry);
+    record.source = session.proven.source.value_or("");
     record.tty = session.tty;
+    record.logind_session = session.logind_session;
+    record.proven_key = session.proven.key.value_or("");
     record.audit_session = session.audit_session;
     record.verdict = verdict.ruling == Ruling::approved    ? "approved"
                      : verdict.observe || verdict.log_only ? "observed"
@@ -22,7 +25,7 @@ SessionRecord Sessions::record_of(const Session& session) const {
         record.reasons.emplace_back(to_string(reason));
     record.action = session.action;
     record.policy = session.policy;
-    if (const auto governed = rulebook_.governed(session.uid))
+    if (const auto governed = governed_of(session))
         record.mode =
             rulebook_.observing() || governed->policy->mode.value == Mode::observe ? "observe" : "enforce";
     record.pid = static_cast<pid_t>(session.pid);
@@ -53,6 +56,25 @@ SessionRecord Sessions::record_of(const Session& session) const {
     return record;
 }
 
+// `frozen`: it stands still since now; null: it goes on.
+void Sessions::write_hold(const Session& session, const Frozen* frozen) {
+    SessionRecord record = record_of(session);
+    if (const auto hand = held_by_hand_.find(session.id); hand != held_by_hand_.end()) {
+        record.operated_by = hand->second.operated_by;
+        record.note = hand->second.note;
+    }
+    if (session.verdict.held_for) record.reason = to_string(*session.verdict.held_for);
+    if (frozen == nullptr) {
+        record.action = "none";
+        journal_.write(session_thawed(record));
+        return;
+    }
+    record.action = "freeze";
+    record.processes = frozen->processes;
+    record.latency_us = frozen->elapsed_ns / 1000;
+    journal_.write(session_frozen(record));
+}
+
 void Sessions::write_verdict(const Session& session, std::uint64_t latency_ns) {
     SessionRecord record = record_of(session);
     if (session.refused_at_birth) record.latency_us = latency_ns / 1000;
@@ -60,6 +82,7 @@ void Sessions::write_verdict(const Session& session, std::uint64_t latency_ns) {
     table_.find(session.id)->reported = true;
     journal_.write(session.verdict.ruling == Ruling::approved ? session_approved(record)
                                                               : session_denied(record));
+    if (session.verdict.reason == Reason::break_glass) journal_.write(break_glass_used(record));
 }
 
 } // namespace escort

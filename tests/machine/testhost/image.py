@@ -19,7 +19,8 @@ REPO = Path(__file__).resolve().parents[3]
 PACKAGES = [
     "systemd", "systemd-sysv", "libpam-systemd", "dbus", "dbus-user-session",
     "openssh-server", "openssh-sftp-server", "openssh-client", "sudo", "cron", "at",
-    "procps", "psmisc", "iproute2", "util-linux", "netbase", "python3-minimal",
+    "procps", "psmisc", "iproute2", "util-linux", "netbase", "python3-minimal", "vim-tiny",
+    "waagent",  # a real guest agent, for `principals.units`
     "libbpf1", "libelf1", "zlib1g", "libsystemd0", "libseccomp2", "libyaml-cpp0.7", "libssl3", "libfmt9",
     "libstdc++6", "libgcc-s1", "init-system-helpers",
 ]
@@ -58,7 +59,7 @@ sed -i 's#^Subsystem.*#Subsystem sftp internal-sftp#' /etc/ssh/sshd_config
 
 install -d /etc/systemd/journald.conf.d
 printf '[Journal]\nStorage=persistent\nRateLimitBurst=0\n' >/etc/systemd/journald.conf.d/tests.conf
-for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
+for unit in walinuxagent.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
             e2scrub_reap.service man-db.timer console-getty.service getty@tty1.service getty-static.service \
             serial-getty@ttyS0.service systemd-hwdb-update.service systemd-update-utmp.service \
             systemd-journal-catalog-update.service systemd-update-done.service ldconfig.service \

@@ -32,18 +32,20 @@ const escort_rule* rule(const std::vector<KernelRule>& rules, escort_rule_kind k
     return nullptr;
 }
 
+const PresenceBook kNobodyPresent;
+const Denials kNothingDenied;
 const Moment kNow{1'000'000, 1000 * kNsPerSecond};
 
 } // namespace
 
 TEST_CASE("rulebook: an approval opens its account's window in the kernel's rules, and no other's") {
     Ledger ledger({"h1", {}, 0});
-    Rulebook book(ledger, false);
+    Rulebook book({ledger, kNobodyPresent, kNothingDenied}, false);
     PolicySet set;
     set.policies = {policy("p", {"azsupport", "vendor-two"})};
     book.set_policies(set, accounts({{"azsupport", 1001}, {"vendor-two", 1002}, {"alice", 1003}}));
 
-    auto rules = book.kernel_rules(kNow);
+    auto rules = book.kernel_rules({}, kNow);
     REQUIRE(rule(rules, ESCORT_RULE_PRINCIPAL, 1001) != nullptr);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1001)->window_until == 0);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1001)->entries == 1U << ESCORT_ENTRY_SSHD);
@@ -63,42 +65,42 @@ TEST_CASE("rulebook: an approval opens its account's window in the kernel's rule
     approval.exp = kNow.trusted + 100;
     list.approvals = {approval};
     REQUIRE(ledger.accept(list, kNow));
-    rules = book.kernel_rules(kNow);
+    rules = book.kernel_rules({}, kNow);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1001)->window_until == kNow.boot_ns + 100 * kNsPerSecond);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1002)->window_until == 0);
-    CHECK(book.judge(*book.governed(1001), {"azsupport", Entry::sshd, kNow.boot_ns, {}}, kNow).ruling ==
+    CHECK(book.judge(*book.governed(1001), {"azsupport", Entry::sshd, kNow.boot_ns, {}}, {}, kNow).ruling ==
           Ruling::approved);
 }
 
 TEST_CASE("rulebook: observe, log and kill_process become the kernel's flags") {
     const Ledger ledger({"h1", {}, 0});
-    Rulebook book(ledger, false);
+    Rulebook book({ledger, kNobodyPresent, kNothingDenied}, false);
     PolicySet set;
     set.policies = {policy("a", {"one"}, Mode::observe), policy("b", {"two"}), policy("c", {"three"})};
     set.policies[1].on_violation.value = Violation::log;
     set.policies[2].on_violation.value = Violation::kill_process;
     const auto known = accounts({{"one", 1001}, {"two", 1002}, {"three", 1003}});
     book.set_policies(set, known);
-    const auto rules = book.kernel_rules(kNow);
+    const auto rules = book.kernel_rules({}, kNow);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1001)->flags == ESCORT_PRINCIPAL_OBSERVE);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1002)->flags == ESCORT_PRINCIPAL_LOG);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1003)->flags == ESCORT_PRINCIPAL_PROCESS);
 
     Rulebook everywhere(ledger, true); // mode_override: observe
     everywhere.set_policies(set, known);
-    CHECK((rule(everywhere.kernel_rules(kNow), ESCORT_RULE_PRINCIPAL, 1003)->flags &
+    CHECK((rule(everywhere.kernel_rules({}, kNow), ESCORT_RULE_PRINCIPAL, 1003)->flags &
            ESCORT_PRINCIPAL_OBSERVE) != 0);
 }
 
 TEST_CASE("rulebook: a policy exempts units for its own accounts alone") {
     const Ledger ledger({"h1", {}, 0});
-    Rulebook book(ledger, false);
+    Rulebook book({ledger, kNobodyPresent, kNothingDenied}, false);
     PolicySet set;
     set.policies = {policy("a", {"one", "two"}), policy("b", {"three"})};
     set.policies[0].exempt = {{"puppet.service", {"one", "three"}, {}}};
     set.policies[1].exempt = {{"sssd.service", {}, {}}};
     book.set_policies(set, accounts({{"one", 1001}, {"two", 1002}, {"three", 1003}}));
-    const auto rules = book.kernel_rules(kNow);
+    const auto rules = book.kernel_rules({}, kNow);
     REQUIRE(rule(rules, ESCORT_RULE_EXEMPT_UID, 1001) != nullptr);
     CHECK(rule(rules, ESCORT_RULE_EXEMPT_UID, 1002) == nullptr);
     REQUIRE(rule(rules, ESCORT_RULE_EXEMPT_UID, 1003) != nullptr);
@@ -112,7 +114,7 @@ TEST_CASE("rulebook: a policy exempts units for its own accounts alone") {
 
 TEST_CASE("rulebook: an account looked up by its number stays a principal when accounts are read again") {
     const Ledger ledger({"h1", {}, 0});
-    Rulebook book(ledger, false);
+    Rulebook book({ledger, kNobodyPresent, kNothingDenied}, false);
     PolicySet set;
     set.policies = {policy("p", {"vendor-*"})};
     book.set_policies(set, accounts({}));

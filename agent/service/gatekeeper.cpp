@@ -1,0 +1,167 @@
+#include "service/gatekeeper.h"
+
+#include "gate/auth_info.h"
+#include "output/notices.h"
+#include "output/records.h"
+#include "process/facts.h"
+#include "process/peer_address.h"
+#include "process/terminal.h"
+
+#include <algorithm>
+
+namespace escort {
+
+namespace {
+
+using gate::Decision;
+using gate::GateAnswer;
+using gate::GateLogin;
+using gate::GateRequest;
+using gate::Phase;
+
+GateAnswer admitted() {
+    return {Decision::admit, "", ""};
+}
+
+// Has this very login authenticated the person? Root's su, cron, at and units authenticate nobody: they have
+// not passed the gate in the sense of `admission: gate`, though their PAM stacks hold the module.
+bool authenticates(Entry entry, const ProcessFacts& process) {
+    if (entry == Entry::sshd || entry == Entry::login) return true;
+    return (entry == Entry::su || entry == Entry::sudo) && process.uid != 0;
+}
+
+void send(const gate::GateReply& reply, const GateAnswer& answer) {
+    switch (answer.decision) {
+    case Decision::admit:
+        return reply.admit(answer.reference);
+    case Decision::refuse:
+        return reply.refuse(answer.reference, answer.message);
+    case Decision::ignore:
+        break;
+    }
+    reply.ignore();
+}
+
+} // namespace
+
+void Gatekeeper::ask(const GateRequest& request, GateLogin login, const gate::GateReply& reply) {
+    if (request.user.empty() || request.user == "root") return reply.ignore();
+    if (const auto governed = agent_.rulebook->governed_name(request.user))
+        return send(reply, decide(request, login, *governed));
+    // A directory may have put the account into a support group since the last look.
+    const auto process = std::make_shared<GateLogin>(std::move(login));
+    agent_.nss->by_name(request.user,
+                        [this, request, process, reply](const Result<std::optional<Account>>& found) {
+                            const bool principal = found && *found && agent_.rulebook->add_account(**found);
+                            if (!principal) return reply.ignore();
+                            agent_.policies->on_looked_up((*found)->uid, Policies::Found::principal);
+                            const auto governed = agent_.rulebook->governed((*found)->uid);
+                            // A login that has given up waiting is refused already: it must not be labelled
+                            // any more.
+                            if (governed && reply.waiting())
+                                send(reply, decide(request, *process, *governed));
+                        });
+}
+
+Login Gatekeeper::describe(const GateRequest& request, const GateLogin& process,
+                           const Governed& governed) const {
+    Login login;
+    login.governed = governed;
+    login.uid = agent_.rulebook->uid_of(governed.account).value_or(UINT32_MAX);
+    login.pid = static_cast<std::uint32_t>(process.pid);
+    login.pidfd = process.pidfd.get();
+    if (const auto held = Process::open(process.pid)) {
+        if (const auto facts = held->facts()) {
+            login.entry = way_in(*facts);
+            login.proven.gated = authenticates(login.entry, *facts);
+            login.comm = facts->comm;
+            login.exe = facts->program();
+            login.cgroup = facts->cgroup_parent + "/" + facts->cgroup;
+        }
+        login.tty = terminal_of(*held).value_or("");
+        if (const auto peer = peer_address(*held)) {
+            login.proven.source = peer->address;
+            login.proven.source_from = "socket of sshd, pid " + std::to_string(peer->pid);
+        }
+    }
+    login.key_later = request.phase != Phase::session && login.entry == Entry::sshd;
+    if (request.phase == Phase::session)
+        if (const auto proven = gate::read_auth_info(request.auth_info); !proven.keys.empty()) {
+            login.proven.key = proven.keys.front().fingerprint;
+            login.proven.key_id = proven.keys.front().key_id;
+            login.proven.key_from = "sshd, by PAM (SSH_AUTH_INFO_0)";
+        }
+    return login;
+}
+
+GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& process,
+                              const Governed& governed) {
+    const Login login = describe(request, process, governed);
+    if (request.service == "systemd-user" && login.entry == Entry::systemd)
+        return user_manager(request, login);
+    if (const Session* session = agent_.sessions->of_process(login.pidfd))
+        return inside(request, login, *session);
+    Verdict verdict = agent_.sessions->preview(login);
+    if (verdict.ends()) return refuse(login, std::move(verdict));
+    if (request.phase == Phase::account) return admitted();
+    if (const auto opened = agent_.sessions->admit(login, verdict); !opened) {
+        agent_.health->degrade("gate", opened.error().text(),
+                               "logins of support accounts are refused until it works");
+        return refuse(login, std::move(verdict));
+    }
+    return admitted();
+}
+
+// The login process carries a session's label: its own, put there a phase ago, or that of the session in
+// which somebody called su or sudo.
+GateAnswer Gatekeeper::inside(const GateRequest& request, const Login& login, const Session& session) {
+    if (session.account == login.governed.account) {
+        if (request.phase != Phase::session || session.pid != login.pid) return admitted();
+        const std::uint64_t id = session.id;
+        const Verdict verdict = agent_.sessions->prove(id, login);
+        if (!verdict.ends()) return admitted();
+        return {
+            Decision::refuse, session_name(id),
+            refusal_line(login.governed.account, agent_.settings.host_id, verdict.reason, session_name(id))};
+    }
+    const auto& also = session.verdict.also;
+    const bool named = std::find(also.begin(), also.end(), login.governed.account) != also.end();
+    const bool watched = session.verdict.observe || session.verdict.log_only ||
+                         agent_.rulebook->observing() || login.governed.policy->mode.value == Mode::observe;
+    if (named || watched)
+        return admitted(); // the kernel and the sessions judge the rest, at the change of uid
+    Verdict verdict;
+    verdict.reasons = {Reason::no_approval};
+    verdict.rules.push_back(
+        {"approval.also", Check::fail,
+         "session " + session_name(session.id) + " may not become " + login.governed.account,
+         login.governed.policy->place.text()});
+    return refuse(login, std::move(verdict));
+}
+
+GateAnswer Gatekeeper::user_manager(const GateRequest& request, const Login& login) {
+    const bool observed = agent_.rulebook->observing() || login.governed.policy->mode.value == Mode::observe;
+    const bool allowed = login.governed.policy->user_manager.value == UserManager::allow &&
+                         agent_.sessions->approved_session_of(login.governed.account) != nullptr;
+    if (!allowed && !observed) {
+        Verdict verdict;
+        verdict.reason = Reason::entry_denied;
+        verdict.reasons = {verdict.reason};
+        return refuse(login, std::move(verdict));
+    }
+    if (request.phase == Phase::account || agent_.sessions->of_process(login.pidfd) != nullptr)
+        return admitted();
+    if (const auto opened = agent_.sessions->admit_user_manager(login); !opened)
+        agent_.health->degrade("gate", opened.error().text(),
+                               "user managers of support accounts don't start");
+    return admitted(); // without a label the kernel refuses it
+}
+
+GateAnswer Gatekeeper::refuse(const Login& login, Verdict verdict) {
+    const Reason reason = verdict.reason;
+    const std::string reference = agent_.sessions->refuse(login, std::move(verdict));
+    return {Decision::refuse, reference,
+            refusal_line(login.governed.account, agent_.settings.host_id, reason, reference)};
+}
+
+} // namespace escort

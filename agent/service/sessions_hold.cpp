@@ -1,0 +1,136 @@
+// Sessions that stand still, and what is said on their terminals.
+#include "service/sessions.h"
+
+#include "base/clock.h"
+#include "output/notices.h"
+#include "output/records.h"
+#include "process/terminal.h"
+
+#include <algorithm>
+
+namespace escort {
+
+namespace {
+
+using Terminals = std::map<std::uint64_t, std::set<std::string>>;
+
+// The terminals that the sessions' processes have, by session; `id` 0: of all sessions.
+Terminals terminals(const KernelState& kernel, std::uint64_t id) {
+    Terminals found;
+    const auto tasks = kernel.labelled(id);
+    if (!tasks) return found;
+    for (const auto& task : *tasks)
+        if (task.tty[0] != '\0' && (task.flags & ESCORT_TASK_GONE) == 0) found[task.id].insert(task.tty);
+    return found;
+}
+
+} // namespace
+
+bool Sessions::say(const Session& session, const std::string& line) const {
+    bool told = false;
+    for (const auto& [id, names] : terminals(kernel_, session.id))
+        for (const auto& name : names)
+            told = write_line(name, line).has_value() || told;
+    return told;
+}
+
+// Stands still or goes on, as its verdict and the operator have it now.
+void Sessions::hold(Session& session) {
+    const bool still = (session.verdict.freezes() || session.frozen_by_hand) && !session.policy.empty();
+    if (still == session.frozen) return;
+    session.frozen = still;
+    if (still) {
+        const bool told = say(session, freeze_notice(record_of(session)));
+        freezer_.freeze(session.id, {}, told ? Freezer::kNoticeLead : std::chrono::microseconds(0));
+        return;
+    }
+    freezer_.thaw(session.id);
+    write_hold(session, nullptr);
+    held_by_hand_.erase(session.id);
+    (void)say(session, thaw_notice(record_of(session)));
+}
+
+void Sessions::on_frozen(const Frozen& frozen) {
+    const Session* session = table_.find(frozen.id);
+    if (session != nullptr && session->stage == Stage::live) write_hold(*session, &frozen);
+}
+
+bool Sessions::freeze(std::uint64_t id, const ByHand& by, Freezer::Done done) {
+    Session* session = table_.find(id);
+    if (session == nullptr || session->stage != Stage::live) return false;
+    session->frozen_by_hand = true;
+    held_by_hand_[id] = by;
+    tell_kernel(*session);
+    hold(*session);
+    freezer_.freeze(id, std::move(done)); // at once where it stands still already
+    if (on_change) on_change();
+    return true;
+}
+
+bool Sessions::thaw(std::uint64_t id, const ByHand& by) {
+    Session* session = table_.find(id);
+    if (session == nullptr || session->stage != Stage::live || !session->frozen_by_hand) return false;
+    session->frozen_by_hand = false;
+    held_by_hand_[id] = by;
+    tell_kernel(*session);
+    hold(*session);
+    if (on_change) on_change();
+    return true;
+}
+
+void Sessions::found_logind(std::uint32_t leader, std::optional<std::uint32_t> audit_session,
+                            const std::string& logind_id, const std::string& scope) {
+    for (const auto& [id, known] : table_.live()) {
+        Session& session = *table_.find(id);
+        if (!session.logind_session.empty() || session.user_manager) continue;
+        const bool same = session.pid == leader || (audit_session && session.audit_session == audit_session);
+        if (!same) continue;
+        session.logind_session = logind_id;
+        session.scope = scope;
+        if (!session.audit_session) session.audit_session = audit_session;
+        return;
+    }
+}
+
+// One pass over the tasks, and only where a session's policy asks for it.
+void Sessions::look_at_terminals() {
+    const Moment now = time_.now();
+    std::vector<std::uint64_t> asked;
+    for (const auto& [id, session] : table_.live()) {
+        if (session.stage != Stage::live || session.policy.empty()) continue;
+        const auto governed = governed_of(session);
+        if (governed && (governed->policy->require.idle_timeout || governed->policy->notify_before_expiry))
+            asked.push_back(id);
+    }
+    if (asked.empty()) return;
+    const Terminals all = terminals(kernel_, 0);
+    for (const auto id : asked) {
+        Session& session = *table_.find(id);
+        const Policy& policy = *governed_of(session)->policy;
+        const auto names = all.find(id);
+        if (policy.require.idle_timeout) {
+            std::optional<std::uint64_t> idle;
+            if (names != all.end())
+                for (const auto& name : names->second)
+                    if (const auto one = terminal_idle_ns(name, wall_seconds()))
+                        idle = std::min(idle.value_or(kNever), *one);
+            if (!idle)
+                if (const auto facts = kernel_.session(id))
+                    idle =
+                        now.boot_ns - std::min<std::uint64_t>(now.boot_ns, std::max<std::uint64_t>(facts->activity_ns, facts->opened_ns));
+            session.idle_ns = idle.value_or(0);
+        }
+        if (!policy.notify_before_expiry || session.verdict.ruling != Ruling::approved) continue;
+        const std::uint64_t end = session.verdict.deadline_boot_ns;
+        const auto before = static_cast<std::uint64_t>(policy.notify_before_expiry->value) * kNsPerSecond;
+        if (end == kNever || end > now.boot_ns + before || session.warned_deadline_ns == end) continue;
+        session.warned_deadline_ns = end;
+        const SessionRecord record = record_of(session);
+        if (names != all.end())
+            for (const auto& name : names->second)
+                (void)write_line(name,
+                                 expiry_notice(record, (end - std::min<std::uint64_t>(end, now.boot_ns)) / kNsPerSecond));
+    }
+}
+
+} // namespace escort
