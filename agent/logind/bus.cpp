@@ -53,7 +53,19 @@ Bus::~Bus() {
 }
 
 void Bus::start() {
-    if (auto opened = open(); !opened) lost(opened.error().text());
+    auto opened = open();
+    if (!opened) return lost(opened.error().text());
+    // A bus that never answers is given up; so is a wait for its socket, which may miss the moment.
+    try_again_after(options_.longest_retry);
+}
+
+void Bus::try_again_after(std::chrono::milliseconds pause) {
+    const auto time = std::chrono::duration_cast<std::chrono::microseconds>(pause).count();
+    sd_event_source* timer = nullptr;
+    retry_.reset();
+    if (sd_event_add_time_relative(loop_, &timer, CLOCK_MONOTONIC, static_cast<std::uint64_t>(time), 0,
+                                   on_retry, this) >= 0)
+        retry_.reset(timer);
 }
 
 Status Bus::open() {
@@ -82,6 +94,7 @@ Status Bus::open() {
 int Bus::on_connected(sd_bus_message*, void* self, sd_bus_error*) {
     Bus& bus = *static_cast<Bus*>(self);
     bus.up_ = true;
+    bus.retry_.reset();
     bus.pause_ = bus.options_.first_retry;
     for (const auto& told : bus.told_)
         told(true);
@@ -96,13 +109,8 @@ int Bus::on_disconnected(sd_bus_message*, void* self, sd_bus_error*) {
 // May be called by the connection that is lost: it is dropped when the pause is over.
 void Bus::lost(const std::string& why) {
     error_ = why;
-    const auto pause = std::chrono::duration_cast<std::chrono::microseconds>(pause_).count();
+    try_again_after(pause_);
     pause_ = std::min(pause_ * 2, options_.longest_retry);
-    sd_event_source* timer = nullptr;
-    retry_.reset();
-    if (sd_event_add_time_relative(loop_, &timer, CLOCK_MONOTONIC, static_cast<std::uint64_t>(pause), 0,
-                                   on_retry, this) >= 0)
-        retry_.reset(timer);
     if (!up_) return;
     up_ = false;
     for (const auto& told : told_)

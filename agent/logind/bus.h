@@ -22,8 +22,8 @@ struct BusOptions {
     std::int64_t priority = SD_EVENT_PRIORITY_NORMAL + 5;
 };
 
-// A bus that isn't there yet is no error: it is waited for with inotify, and tried again with growing pauses.
-// Callbacks run from the loop, never from within a call, and must not destroy the bus.
+// A bus that isn't there yet is no error: it is waited for with inotify, and tried again after growing
+// pauses. Callbacks run from the loop, never from within a call, and must not destroy the bus.
 class Bus {
   public:
     using Answer = std::function<void(Result<MessageReader>)>; // the reader is good within the callback
@@ -61,6 +61,7 @@ class Bus {
 
     [[nodiscard]] Status open();
     void lost(const std::string& why);
+    void try_again_after(std::chrono::milliseconds pause);
 
     sd_event* loop_;
     BusOptions options_;

@@ -89,20 +89,23 @@ struct CloseBus {
 };
 using TestBus = std::unique_ptr<sd_bus, CloseBus>;
 
-// A connection that owns `name`, served by the test's loop.
+// A connection that owns `name`, served by the test's loop. Waits for the bus, at most 5 s.
 inline TestBus serve(const PrivateBus& on, const char* name) {
-    sd_bus* made = nullptr;
-    REQUIRE(sd_bus_new(&made) >= 0);
-    TestBus bus(made);
-    REQUIRE(sd_bus_set_address(made, on.address().c_str()) >= 0);
-    REQUIRE(sd_bus_set_bus_client(made, 1) >= 0);
     const auto end = boot_ns() + 5 * 1'000'000'000ULL;
-    while (!std::filesystem::exists(on.folder() + "/socket") && boot_ns() < end)
+    for (;;) {
+        sd_bus* made = nullptr;
+        REQUIRE(sd_bus_new(&made) >= 0);
+        TestBus bus(made);
+        REQUIRE(sd_bus_set_address(made, on.address().c_str()) >= 0);
+        REQUIRE(sd_bus_set_bus_client(made, 1) >= 0);
+        if (sd_bus_start(made) >= 0) { // its socket may be there before it listens
+            REQUIRE(sd_bus_request_name(made, name, 0) >= 0);
+            REQUIRE(sd_bus_attach_event(made, on.loop(), 0) >= 0);
+            return bus;
+        }
+        REQUIRE(boot_ns() < end);
         ::usleep(5000);
-    REQUIRE(sd_bus_start(made) >= 0);
-    REQUIRE(sd_bus_request_name(made, name, 0) >= 0);
-    REQUIRE(sd_bus_attach_event(made, on.loop(), 0) >= 0);
-    return bus;
+    }
 }
 
 } // namespace escort
