@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace escort {
 
@@ -36,6 +37,8 @@ void check_counts(const PolicySet& set, Diagnostics& out) {
     std::uint64_t names = 0;
     std::uint64_t units = 0;
     std::uint64_t programs = 0;
+    std::uint64_t exempt = 0;
+    std::set<std::string> exempt_names;
     for (const auto& policy : set.policies) {
         for (const auto& range : policy.principals.uids)
             count(uids, std::uint64_t{range.value.last} - range.value.first + 1, kPrincipalUids, range.place,
@@ -47,6 +50,9 @@ void check_counts(const PolicySet& set, Diagnostics& out) {
             count(units, 1, kPrincipalUnits, unit.place, "units in principals.units", out);
             count(programs, unit.may_run.size(), kUnitPrograms, unit.place, "programs in may_run", out);
         }
+        for (const auto& one : policy.exempt)
+            if (exempt_names.insert(one.unit).second)
+                count(exempt, 1, kExemptUnits, one.place, "units in exempt", out);
     }
 }
 

@@ -67,6 +67,29 @@ std::string text_of(const Address& address) {
     return done == nullptr ? "" : done;
 }
 
+constexpr std::size_t kBracketBytes = 14;
+constexpr std::size_t kBracketRanges = 6;
+
+// Of the bracket that `glob` starts with, its end included; 0: it has none, and '[' stands for itself.
+std::size_t bracket_length(std::string_view glob) {
+    std::size_t at = 1;
+    if (at < glob.size() && (glob[at] == '!' || glob[at] == '^')) ++at;
+    const auto end = glob.find(']', at + 1); // a ']' that comes first is itself
+    return end == std::string_view::npos ? 0 : end + 1;
+}
+
+// `inner`: what stands between the brackets.
+bool wrong_bracket(std::string_view inner) {
+    if (inner.find("[:") != std::string_view::npos || inner.find("[.") != std::string_view::npos ||
+        inner.find("[=") != std::string_view::npos)
+        return true;
+    if (inner.starts_with('!') || inner.starts_with('^')) inner.remove_prefix(1);
+    std::size_t ranges = 0;
+    for (std::size_t at = 0; at < inner.size(); ++ranges)
+        at += at + 2 < inner.size() && inner[at + 1] == '-' ? 3 : 1;
+    return ranges > kBracketRanges;
+}
+
 } // namespace
 
 std::string wrong_country(std::string_view code) {
@@ -98,14 +121,24 @@ WrongNetwork wrong_network(const std::string& text) {
     return {};
 }
 
-std::string wrong_program(std::string_view path) {
-    constexpr std::size_t kLongest = 255; // the kernel programs' buffer is 256 with its NUL
-    if (path.size() > kLongest) return fmt::format("is longer than {} bytes", kLongest);
+std::string wrong_program(std::string_view program) {
+    const std::string_view path = program.substr(0, program.find(' '));
     if (path.empty() || path.front() != '/') return "is no absolute path";
-    std::string whole = std::string(path) + "/";
+    const std::string whole = std::string(path) + "/";
     for (const char* part : {"//", "/./", "/../"})
         if (whole.find(part) != std::string::npos) return "is no plain path of a program";
-    return "";
+    if (program.find('\n') != std::string_view::npos || program.find('\t') != std::string_view::npos)
+        return "holds a control character";
+    std::size_t bytes = 0;
+    for (std::size_t at = 0; at < program.size(); ++bytes) {
+        const std::size_t length = program[at] == '[' ? bracket_length(program.substr(at)) : 0;
+        if (length > 0 && wrong_bracket(program.substr(at + 1, length - 2)))
+            return fmt::format("holds a bracket with a named class or more than {} ranges", kBracketRanges);
+        if (length > 0) bytes += kBracketBytes - 1;
+        at += length > 0 ? length : 1;
+    }
+    constexpr std::size_t kLongest = 127; // ESCORT_PATTERN with its NUL
+    return bytes > kLongest ? fmt::format("is longer than {} bytes", kLongest) : "";
 }
 
 } // namespace escort

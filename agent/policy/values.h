@@ -22,7 +22,10 @@ struct WrongNetwork {
 // A network as ADDRESS/LENGTH, IPv4 or IPv6, with no bit set behind its length.
 [[nodiscard]] WrongNetwork wrong_network(const std::string& text);
 
-// An absolute path, or a shell glob of one: no "//", "/./" nor "/../" in it, no slash at its end.
-[[nodiscard]] std::string wrong_program(std::string_view path);
+// What a unit may run: the absolute path of a program, or a path and all its arguments, one blank between
+// two; shell globs (a blank inside an argument is written `?`). The limits are those of kernel/pattern.h,
+// which leaves out what it can't take: 127 bytes, of which a bracket takes 14 and holds at most 6 characters
+// or ranges, no named class.
+[[nodiscard]] std::string wrong_program(std::string_view program);
 
 } // namespace escort

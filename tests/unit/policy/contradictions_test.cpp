@@ -115,13 +115,19 @@ TEST_CASE("contradictions: units that several policies name, or one names twice"
     CHECK(all({of("a", "x.service, x.service", "enforce")}) ==
           "a:4:33: error: unit \"x.service\" is also in a:4:22");
     std::string many;
-    for (int i = 0; i < 65; ++i)
+    for (int i = 0; i < 33; ++i)
         many += "u" + std::to_string(i) + ".service,";
     CHECK(all({of("a", many, "enforce")})
-              .ends_with("error: all policies together hold more than 64 units in principals.units"));
+              .ends_with("error: all policies together hold more than 32 units in principals.units"));
     std::string programs = "{name: x.service, may_run: [";
-    for (int i = 0; i < 1025; ++i)
+    for (int i = 0; i < 257; ++i)
         programs += "/p" + std::to_string(i) + ",";
     CHECK(all({of("a", programs + "]}", "enforce")}) ==
-          "a:4:22: error: all policies together hold more than 1024 programs in may_run");
+          "a:4:22: error: all policies together hold more than 256 programs in may_run");
+    std::string exempt = "\nexempt: [";
+    for (int i = 0; i < 33; ++i)
+        exempt += "{unit: e" + std::to_string(i) + ".service},";
+    auto twice = of("a", "x.service", "enforce");
+    twice.content += exempt + "]\n";
+    CHECK(all({twice}).ends_with("error: all policies together hold more than 32 units in exempt"));
 }

@@ -112,14 +112,26 @@ TEST_CASE("values: the worst patterns that are taken are compiled in no time") {
 }
 
 TEST_CASE("values: programs of units") {
-    for (const char* good : {"/usr/sbin/ip", "/usr/bin/python3*", "/opt/x y/[ab]", "/a"})
+    for (const char* good :
+         {"/usr/sbin/ip", "/usr/bin/python3*", "/opt/x y/[ab]", "/bin/sh -c which?getenforce", "/a"})
         CHECK(wrong_program(good) == "");
     CHECK(wrong_program("ip") == "is no absolute path");
     CHECK(wrong_program("") == "is no absolute path");
     for (const char* bad : {"/", "/usr/sbin/", "//usr", "/usr/./ip", "/usr/../ip", "/usr/..", "/."})
         CHECK(wrong_program(bad) == "is no plain path of a program");
-    CHECK(wrong_program("/" + std::string(254, 'x')) == "");
-    CHECK(wrong_program("/" + std::string(255, 'x')) == "is longer than 255 bytes");
+    CHECK(wrong_program("/" + std::string(126, 'x')) == "");
+    CHECK(wrong_program("/" + std::string(127, 'x')) == "is longer than 127 bytes");
+    CHECK(wrong_program("/" + std::string(112, 'x') + "[0-9]") == "");
+    CHECK(wrong_program("/" + std::string(113, 'x') + "[0-9]") == "is longer than 127 bytes");
+    CHECK(wrong_program("/" + std::string(125, 'x') + "[") == "");
+    CHECK(wrong_program("/a -u bin/Agent-*.egg ../x //") == ""); // arguments are no paths
+    CHECK(wrong_program("/a\nb") == "holds a control character");
+    const std::string bracket = "holds a bracket with a named class or more than 6 ranges";
+    CHECK(wrong_program("/[[:digit:]]") == bracket);
+    CHECK(wrong_program("/[abcdefg]") == bracket);
+    CHECK(wrong_program("/[a-z0-9cdef]") == "");
+    CHECK(wrong_program("/[!abcdef]") == "");
+    CHECK(wrong_program("/[]abcde]") == "");
     CHECK(units("[{name: a.service, may_run: [ip]}]") ==
           "f:4:39: error: principals.units.may_run: \"ip\" is no absolute path");
     CHECK(units("[a]") == "f:4:11: error: principals.units: \"a\" is no name of a service, such as "
