@@ -2,7 +2,7 @@
 //
 // It can refuse (account, session), never admit: all else is PAM_IGNORE, so that in any stack a login is at
 // most as open as without it. It never asks about anybody but principals, never waits longer than it is told,
-// holds no state, and judges nothing itself.
+// and judges nothing itself. All that it remembers, in the login's PAM handle, is that nobody answered.
 #define PAM_SM_AUTH
 #define PAM_SM_ACCOUNT
 #define PAM_SM_SESSION
@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "gate/principals_file.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <pwd.h>
@@ -28,6 +30,8 @@ using namespace escort;
 using namespace escort::gate;
 
 constexpr const char* kRun = "/run/escortd";
+constexpr const char* kUnanswered = "escort_unanswered"; // PAM data: this login has waited in vain once
+constexpr std::chrono::milliseconds kOnceMore{200};      // so it waits no longer than this again
 
 std::string item(pam_handle_t* pam, int which) {
     const void* value = nullptr;
@@ -107,7 +111,11 @@ int decide(pam_handle_t* pam, Phase phase, int argc, const char** argv) {
     const std::string run = run_folder(argc, argv);
     const Standing standing = standing_of(pam, run, user);
     if (standing.governed == Governed::no) return PAM_IGNORE;
-    const auto answer = ask(run + "/gate.sock", question(pam, phase, user), standing.file.timeout);
+    const void* waited = nullptr;
+    const bool again = pam_get_data(pam, kUnanswered, &waited) == PAM_SUCCESS;
+    const auto time = again ? std::min(kOnceMore, standing.file.timeout) : standing.file.timeout;
+    const auto answer = ask(run + "/gate.sock", question(pam, phase, user), time);
+    if (!answer) (void)pam_set_data(pam, kUnanswered, nullptr, nullptr);
     // Only labels: many programs don't heed what pam_setcred says, and those that do tell nobody why. The
     // session phase refuses instead.
     if (phase == Phase::open) return PAM_IGNORE;

@@ -50,8 +50,9 @@ class Stack {
     }
     void write(const PrincipalsFile& file) const { f.folder.write("principals", write_principals(file)); }
 
-    // One phase of a login of `user`; the loop turns meanwhile unless the daemon is to be hung.
-    Outcome run(const std::string& user, Phase phase, bool hung = false) const {
+    // One phase of a login of `user`, `again`: after the account phase; the loop turns meanwhile unless the
+    // daemon is to be hung.
+    Outcome run(const std::string& user, Phase phase, bool hung = false, bool again = false) const {
         Outcome outcome;
         auto login = std::async(std::launch::async, [&] {
             const pam_conv talk{collect, &outcome.texts};
@@ -61,6 +62,7 @@ class Stack {
             (void)pam_set_item(pam, PAM_RHOST, "203.0.113.7");
             if (phase == Phase::session)
                 (void)pam_putenv(pam, "SSH_AUTH_INFO_0=publickey ssh-x AAAA\npassword\n");
+            if (again) (void)pam_acct_mgmt(pam, 0);
             const auto begin = std::chrono::steady_clock::now();
             outcome.code = phase == Phase::account ? pam_acct_mgmt(pam, 0)
                            : phase == Phase::open  ? pam_setcred(pam, PAM_ESTABLISH_CRED)
@@ -165,6 +167,22 @@ TEST_CASE("pam_escort: the daemon hung: principals refused in time, the observed
     file.admit_when_down = true;
     stack.write(file);
     CHECK(stack.run("azsupport", Phase::account, true).code == PAM_SUCCESS);
+}
+
+TEST_CASE("pam_escort: a login waits in full once only") {
+    if (!is_root()) return;
+    Stack stack(refusing());
+    PrincipalsFile file;
+    file.timeout = milliseconds(5'000);
+    file.names = {{"watched", Governed::observed}, {"azsupport", Governed::enforced}};
+    stack.write(file);
+    const auto session = stack.run("watched", Phase::session, true, true);
+    CHECK(session.code == PAM_SUCCESS);
+    CHECK(session.took >= milliseconds(200));
+    CHECK(session.took < milliseconds(4'900));
+    file.timeout = milliseconds(100);
+    stack.write(file);
+    CHECK(stack.run("azsupport", Phase::session, true, true).code == PAM_PERM_DENIED);
 }
 
 TEST_CASE("pam_escort: a damaged file: everybody but root is asked about, and without an answer passes") {
