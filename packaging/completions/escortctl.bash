@@ -7,7 +7,7 @@ _escortctl_ids() {
 
 _escortctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status sessions session approvals explain kill reload policy document keygen approve revoke"
+    local commands="status sessions session approvals explain kill freeze thaw reload policy document keygen approve revoke"
     COMPREPLY=()
 
     case $prev in
@@ -35,9 +35,10 @@ _escortctl() {
     case ${COMP_WORDS[1]} in
     sessions) options+=" --all" ;;
     session) words=$(_escortctl_ids sessions) ;;
-    kill) options+=" --reason" words=$(_escortctl_ids sessions) ;;
+    kill | freeze | thaw) options+=" --reason" words=$(_escortctl_ids sessions) ;;
+    reload) options+=" --dry-run" ;;
     revoke) options+=" --key --host" words=$(_escortctl_ids approvals) ;;
-    explain) options+=" --at --entry" words=$(compgen -u) ;;
+    explain) options+=" --from --key --key-id --at --entry" words=$(compgen -u) ;;
     approve) options+=" --for --ticket --engineer --not-before --also --key --host" words=$(compgen -u) ;;
     keygen) options+=" --alg" ;;
     policy) [ "$COMP_CWORD" -eq 2 ] && words="check show" ;;
