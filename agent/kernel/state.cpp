@@ -182,8 +182,7 @@ std::vector<KernelSession> KernelState::sessions() const {
 Result<std::uint64_t> KernelState::open_session(std::uint32_t uid, std::uint32_t entry,
                                                 const escort_verdict& verdict) const {
     escort_open_request request{verdict.deadline_ns, 0, uid, entry, verdict.flags, ESCORT_SESSION_GATED};
-    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &request, .ctx_out = &request,
-                .ctx_size_in = sizeof request, .ctx_size_out = sizeof request);
+    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &request, .ctx_size_in = sizeof request); // written back
     if (bpf_prog_test_run_opts(open_session_, &run) != 0)
         return fail_errno("escort_open_session", "run", errno);
     if (request.id == 0) return fail("escort_open_session", "there is no room for one more session");

@@ -21,6 +21,10 @@ Programs start(bool fresh) {
     return std::move(*programs);
 }
 
+std::uint64_t until_ns(std::uint64_t window_ms) {
+    return window_ms == 0 ? 0 : boot_ns() + window_ms * 1'000'000;
+}
+
 int outcome(int status) {
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -57,13 +61,22 @@ std::vector<escort_event> Kernel::events() {
     return std::exchange(events_, {});
 }
 
-void Kernel::rules(std::uint64_t window_ms, Mode mode, std::vector<ExemptRule> exempt) {
+void Kernel::rules(std::uint64_t window_ms, Mode mode, std::vector<ExemptRule> exempt, Admission admission) {
     Policy policy;
     policy.mode.value = mode;
+    policy.require.admission.value = admission;
     policy.require.entries.value = {Entry::sshd, Entry::other}; // the tests' own programs are `other`
-    const std::uint64_t until = window_ms == 0 ? 0 : boot_ns() + window_ms * 1'000'000;
+    const std::uint64_t until = until_ns(window_ms);
     const std::vector<PrincipalRule> principals{{kSupport, &policy, until}, {kSecond, &policy, until}};
     REQUIRE(state.set_rules(compile_rules(principals, exempt, false)));
+}
+
+void Kernel::unit(const std::string& name, std::vector<std::string> may_run, std::uint64_t window_ms,
+                  Mode mode) {
+    Policy policy; // admission: gate, which a unit's sessions don't know
+    policy.mode.value = mode;
+    const std::vector<UnitRule> units{{name, std::move(may_run), until_ns(window_ms), &policy}};
+    REQUIRE(state.set_rules(compile_rules({{kSupport, &policy, 0}}, {}, false, units)));
 }
 
 int run(const std::function<void()>& body) {

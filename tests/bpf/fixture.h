@@ -32,7 +32,11 @@ class Kernel {
     Kernel& operator=(const Kernel&) = delete;
 
     // Puts one rule for kSupport and kSecond in force. `window_ms` 0: no window.
-    void rules(std::uint64_t window_ms, Mode mode = Mode::enforce, std::vector<ExemptRule> exempt = {});
+    void rules(std::uint64_t window_ms, Mode mode = Mode::enforce, std::vector<ExemptRule> exempt = {},
+               Admission admission = Admission::window);
+    // The same without a window, and one listed unit with a window of its own.
+    void unit(const std::string& name, std::vector<std::string> may_run, std::uint64_t window_ms,
+              Mode mode = Mode::enforce);
     std::vector<escort_event> events(); // since the last call; skips those of other namespaces' making: none
 
     Programs programs;
