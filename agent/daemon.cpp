@@ -93,7 +93,7 @@ Status Daemon::start_state() {
     for (const auto& folder : {settings.paths.state, settings.paths.run})
         if (::mkdir(folder.c_str(), folder == settings.paths.state ? 0700 : 0755) != 0 && errno != EEXIST)
             return fail_errno(folder, "create", errno);
-    auto trust = load_trust(settings.paths.trust);
+    auto trust = load_trust({settings.paths.trust, settings.paths.breakglass});
     if (!trust) return tl::unexpected(trust.error());
     agent_.store =
         std::make_unique<Store>(StorePaths{settings.paths.spool, settings.paths.state},
@@ -116,15 +116,14 @@ Status Daemon::start_state() {
     agent_.documents = std::make_unique<Documents>(*agent_.store, *agent_.time, *agent_.journal,
                                                    *agent_.health, settings.paths.spool);
     agent_.reload_trust = [this] {
-        auto again = load_trust(agent_.settings.paths.trust);
+        auto again = load_trust({agent_.settings.paths.trust, agent_.settings.paths.breakglass});
+        check_private_keys();
         if (again)
             agent_.documents->reverify(std::move(*again), agent_.settings.issuers);
         else
             agent_.health->degrade("trust", again.error().text(), "check trust.d");
     };
-    for (const auto& problem : loaded->problems)
-        agent_.health->degrade("documents", problem.document.file + ": " + problem.refusal.text,
-                               "that list grants nothing; ask the broker for a fresh one");
+    agent_.documents->tell_kept(loaded->problems);
     auto boot = boot_number();
     if (!boot) return tl::unexpected(boot.error());
     boot_ = *boot;

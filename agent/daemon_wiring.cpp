@@ -1,6 +1,8 @@
 // Who tells whom that something has changed: documents, policies, accounts, logins.
 #include "daemon.h"
 
+#include "approvals/private_keys.h"
+#include "base/file.h"
 #include "gate/principals_file.h"
 #include "output/records.h"
 
@@ -109,7 +111,11 @@ void Daemon::tell_gate() {
 
 void Daemon::start_logind() {
     bus_ = std::make_unique<Bus>(loop_.get());
-    user_managers_ = std::make_unique<UserManagers>(*bus_);
+    user_managers_ = std::make_unique<UserManagers>(
+        *bus_, UserManagerPaths{"/run/systemd/system", agent_.settings.paths.run + "/masked-managers"});
+    user_managers_->on_error = [this](const Error& error) {
+        agent_.health->degrade("user_managers", error.text(), error.hint);
+    };
     logind_ = std::make_unique<LogindClient>(*bus_);
     logind_->on_new = [this](const LoginSession& session) { found_login(session); };
     bus_->start();

@@ -17,6 +17,7 @@ namespace {
 constexpr auto kLater = Support::later;
 constexpr std::size_t kLongestId = 256; // a host's id or group, far below the contract's 1 KiB a string
 constexpr std::size_t kMachineIdBytes = 4096;
+constexpr std::int64_t kLongestGate = 60; // seconds
 
 Shape texts() {
     return list_shape(text_shape());
@@ -69,7 +70,7 @@ Shape settings_shape() {
                       {"tier", map_shape({{"require", word_shape({"any", "deny"})}})},
                       {"hooks", word_shape({"auto", "tracepoints"})},
                       {"stale_grace", duration_shape()},
-                      {"gate", gate_shape(), kLater},
+                      {"gate", gate_shape()},
                       {"courier", courier_shape(), kLater}});
 }
 
@@ -98,6 +99,7 @@ class Reader {
             settings.hooks = hooks->text == "tracepoints" ? Hooks::tracepoints : Hooks::automatic;
         if (const auto* grace = root_.find("stale_grace"))
             settings.stale_grace_s = parse_duration(grace->text).value_or(0);
+        if (const auto* gate = root_.find("gate")) read_gate(*gate, settings.gate);
         return settings;
     }
 
@@ -145,9 +147,9 @@ class Reader {
                 rule.accounts->push_back(name.text);
             }
         }
-        const auto* revokes_for = item.find("revokes_for");
-        if (revokes_for != nullptr && !revokes_for->items.empty())
-            report(*revokes_for, "issuers.revokes_for is not supported yet");
+        if (const auto* revokes_for = item.find("revokes_for"))
+            for (const auto& other : revokes_for->items)
+                rule.revokes_for.push_back(other.text);
         return rule;
     }
 
@@ -156,6 +158,18 @@ class Reader {
             report(key, fmt::format("issuers.keys: \"{}\" is no name of a .pem file of the trust folder",
                                     shortened(key.text)));
         return key.text;
+    }
+
+    void read_gate(const YamlNode& map, GateSettings& gate) {
+        if (const auto* down = map.find("on_agent_down")) gate.admit_when_down = down->text == "admit";
+        const auto* timeout = map.find("timeout");
+        if (timeout == nullptr) return;
+        gate.timeout_s = parse_duration(timeout->text).value_or(0);
+        if (gate.timeout_s < 1 || gate.timeout_s > kLongestGate)
+            report(*timeout,
+                   fmt::format("gate.timeout: \"{}\" is not from 1 s to {} s", shortened(timeout->text),
+                               kLongestGate),
+                   "people wait for it when the daemon is hung");
     }
 
     static void read_types(const YamlNode& item, IssuerRule& rule) {

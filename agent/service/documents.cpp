@@ -95,12 +95,20 @@ void Documents::tell(const Outcome& outcome) {
     tell_change(outcome.change, outcome.document);
     for (const auto& id : outcome.present)
         tell_presence(id);
+    std::erase_if(present_until_,
+                  [&](const auto& entry) { return store_.presence().find(entry.first) == nullptr; });
 }
 
 void Documents::tell_presence(const ApprovalId& id) {
     const Lease* lease = store_.presence().find(id);
     if (lease == nullptr) return;
     const Moment now = time_.now();
+    // A lease that is renewed before it ends says nothing new; escorts renew every few seconds.
+    const bool present = lease->exp_boot_ns > now.boot_ns;
+    std::uint64_t& before = present_until_[id];
+    const bool was_present = before > now.boot_ns;
+    before = lease->exp_boot_ns;
+    if (present == was_present) return;
     PresenceRecord record;
     record.approval = id.jti;
     record.issuer = id.issuer;
@@ -109,7 +117,7 @@ void Documents::tell_presence(const ApprovalId& id) {
         record.engineer = candidate->approval->engineer.id;
     }
     record.escort = lease->presence.escort;
-    record.present = lease->exp_boot_ns > now.boot_ns;
+    record.present = present;
     record.until = lease->presence.exp;
     record.doc_sha256 = lease->presence.sha256;
     journal_.write(presence_changed(record));

@@ -9,6 +9,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <systemd/sd-event.h>
@@ -56,6 +57,7 @@ class Documents {
     std::string spool_;
     std::unique_ptr<sd_event_source, Unref> inotify_;
     std::deque<Outcome> outcomes_;
+    std::map<ApprovalId, std::uint64_t> present_until_; // CLOCK_BOOTTIME ns: what the journal was told
 };
 
 } // namespace escort

@@ -107,6 +107,10 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
     if (const auto opened = agent_.sessions->admit(login, verdict); !opened) {
         agent_.health->degrade("gate", opened.error().text(),
                                "logins of support accounts are refused until it works");
+        verdict.ruling = Ruling::denied;
+        verdict.reason = Reason::ungated;
+        verdict.reasons = {Reason::ungated};
+        verdict.rules.push_back({"gate", Check::fail, opened.error().text(), ""});
         return refuse(login, std::move(verdict));
     }
     return admitted();
