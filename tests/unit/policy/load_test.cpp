@@ -1,11 +1,15 @@
 #include "policy/load.h"
 
+#include "base/file.h"
 #include "policy/check.h"
 #include "policy/read_policy.h"
+#include "policy/schema.h"
 #include "temp_folder.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <functional>
 #include <sys/stat.h>
 
 using namespace escort;
@@ -373,11 +377,38 @@ TEST_CASE("check: the policies that come with the program") {
     const auto set = load_policies(folder, out);
     CHECK(all_of(out) == "");
     REQUIRE(set);
-    REQUIRE(set->policies.size() == 2);
+    REQUIRE(set->policies.size() == 6);
     CHECK(set->policies[0].name == "example");
     CHECK(set->policies[0].mode.value == Mode::observe);
-    CHECK(set->policies[1].name == "vendor-support");
-    CHECK(set->policies[1].mode.value == Mode::enforce);
-    CHECK(set->policies[1].require.admission.value == Admission::window);
-    CHECK(set->policies[1].exempt.size() == 4);
+    for (std::size_t i = 1; i < 5; ++i) { // the clouds' guest agents
+        CHECK(set->policies[i].mode.value == Mode::observe);
+        CHECK_FALSE(set->policies[i].principals.units.empty());
+    }
+    const Policy& vendor = set->policies[5];
+    CHECK(vendor.name == "vendor-support");
+    CHECK(vendor.mode.value == Mode::enforce);
+    CHECK(vendor.require.admission.value == Admission::gate);
+    CHECK(vendor.require.escort.has_unless);
+    CHECK(vendor.require.ticket);
+    CHECK(vendor.exempt.size() == 4);
+}
+
+TEST_CASE("policy: the manual and the man page name every key") {
+    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
+    const auto manual = read_file(root / "docs/policy.md", kYamlBytes);
+    const auto page = read_file(root / "packaging/man/escort-policy.5", kYamlBytes);
+    REQUIRE(manual);
+    REQUIRE(page);
+    const std::function<void(const Shape&)> look = [&](const Shape& shape) {
+        for (const auto& part : shape.parts)
+            look(part);
+        for (const auto& key : shape.keys) {
+            CAPTURE(key.name);
+            if (key.support == Support::later) continue;
+            CHECK(manual->find(key.name) != std::string::npos);
+            CHECK(page->find(key.name) != std::string::npos);
+            look(key.shape);
+        }
+    };
+    look(policy_shape());
 }
