@@ -99,7 +99,7 @@ int escort_tasks(struct bpf_iter__task* ctx) {
     out.loginuid = login_uid(task);
     out.audit_session = audit_session(task);
     BPF_CORE_READ_STR_INTO(&out.comm, task, comm);
-    read_tty(task, out.tty, sizeof(out.tty));
+    read_tty(task, out.tty);
     bpf_seq_write(seq, &out, sizeof(out));
     return 0;
 }

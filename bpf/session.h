@@ -61,10 +61,15 @@ static __always_inline void stop_current(void) {
     if (bpf_send_signal(SIGSTOP)) count(ESCORT_COUNT_SIGNAL_FAILED);
 }
 
-/* Its controlling terminal's name, "pts/3". */
-static __always_inline void read_tty(struct task_struct* task, char* name, __u32 size) {
+/* Its controlling terminal below /dev: "tty1", "pts/3" (which the kernel itself calls "pts3"). */
+static __always_inline void read_tty(struct task_struct* task, char name[ESCORT_TTY]) {
     struct tty_struct* tty = BPF_CORE_READ(task, signal, tty);
-    if (tty) bpf_probe_read_kernel_str(name, size, &tty->name);
+
+    if (!tty) return;
+    bpf_probe_read_kernel_str(name, ESCORT_TTY, &tty->name);
+    if (name[0] != 'p' || name[1] != 't' || name[2] != 's' || name[3] < '0' || name[3] > '9') return;
+    bpf_probe_read_kernel_str(name + 4, ESCORT_TTY - 4, &tty->name[3]);
+    name[3] = '/';
 }
 
 /* Writes a lifecycle event about `task`. `session` may be NULL. */
@@ -97,7 +102,7 @@ static __always_inline void report(struct task_struct* task, __u32 type, __u64 i
     event->loginuid = login_uid(task);
     event->audit_session = audit_session(task);
     BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
-    read_tty(task, event->tty, sizeof(event->tty));
+    read_tty(task, event->tty);
     read_exe(task, event->exe, sizeof(event->exe));
     read_cgroup(task, event->cgroup, event->cgroup_parent, sizeof(event->cgroup_parent));
     bpf_ringbuf_submit(event, 0);

@@ -6,11 +6,14 @@
 
 #include <csignal>
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <string>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 using namespace escort;
 using namespace escort::test;
@@ -232,4 +235,118 @@ TEST_CASE("life: a window is closed in the rules in force, and what it left out 
     CHECK(run([] { become(kSupport); }) == 0);
     kernel.rules(0);
     CHECK(run([] { become(kSupport); }) == -SIGKILL);
+}
+
+namespace {
+
+// Of the only session: how many of its tasks stand still, and how many there are.
+std::pair<std::size_t, std::size_t> standing(Kernel& kernel, std::uint64_t id) {
+    const auto tasks = kernel.state.labelled(id);
+    REQUIRE(tasks);
+    std::size_t stopped = 0, alive = 0;
+    for (const auto& task : *tasks) {
+        if ((task.flags & ESCORT_TASK_GONE) != 0) continue;
+        alive++;
+        stopped += (task.flags & ESCORT_TASK_STOPPED) != 0;
+    }
+    return {stopped, alive};
+}
+
+} // namespace
+
+TEST_CASE(
+    "life: a frozen session stands still at its next fork, exec and uid change, and dies when it must") {
+    for (int act = 0; act < 3; act++) {
+        CAPTURE(act);
+        Kernel kernel;
+        kernel.rules(60'000);
+        int gate[2];
+        REQUIRE(pipe(gate) == 0);
+        Child child([&] {
+            syscall(SYS_setresuid, kSupport, kSupport, 0);
+            char byte = 0;
+            if (read(gate[0], &byte, 1) != 1) _exit(3);
+            if (act == 0 && fork() == 0) _exit(0);
+            if (act == 1) execl("/bin/true", "true", nullptr);
+            if (act == 2) syscall(SYS_setresuid, 0, 0, 0);
+        });
+        REQUIRE(eventually([&] { return kernel.state.sessions().size() == 1; }));
+        const auto id = only_session(kernel);
+        const escort_verdict frozen{kNever, ESCORT_VERDICT_JUDGED | ESCORT_VERDICT_FROZEN, 0};
+        REQUIRE(kernel.state.set_verdict(id, frozen));
+        REQUIRE(write(gate[1], "x", 1) == 1);
+        const std::size_t tasks = act == 0 ? 2 : 1; // the child that was forked stands still, too
+        CHECK(eventually([&] { return standing(kernel, id) == std::pair(tasks, tasks); }));
+        CHECK(child.alive());
+        // Woken by somebody else it gets no further than its next hook; and dead is dead, frozen or not.
+        if (act == 1) {
+            REQUIRE(kernel.state.set_verdict(id, {0, frozen.flags | ESCORT_VERDICT_DEAD, 0}));
+            REQUIRE(sweep(kernel.state, id));
+            CHECK(child.wait() == -SIGKILL);
+        } else {
+            REQUIRE(kernel.state.set_verdict(id, {kNever, ESCORT_VERDICT_JUDGED, 0}));
+            const auto stopped = kernel.state.labelled(id);
+            REQUIRE(stopped);
+            for (const auto& task : *stopped)
+                kill(static_cast<pid_t>(task.tgid), SIGCONT);
+            CHECK(child.wait() == 0);
+        }
+        close(gate[0]);
+        close(gate[1]);
+    }
+}
+
+TEST_CASE("life: an observed session is never stopped") {
+    Kernel kernel;
+    kernel.rules(60'000);
+    int gate[2];
+    REQUIRE(pipe(gate) == 0);
+    Child child([&] {
+        become(kSupport);
+        char byte = 0;
+        if (read(gate[0], &byte, 1) != 1) _exit(3);
+        execl("/bin/true", "true", nullptr);
+    });
+    REQUIRE(eventually([&] { return kernel.state.sessions().size() == 1; }));
+    REQUIRE(kernel.state.set_verdict(only_session(kernel),
+                                     {kNever, ESCORT_VERDICT_FROZEN | ESCORT_VERDICT_OBSERVE, 0}));
+    REQUIRE(write(gate[1], "x", 1) == 1);
+    CHECK(child.wait() == 0);
+    close(gate[0]);
+    close(gate[1]);
+}
+
+TEST_CASE("life: a session's last exec or fork is known, and its tasks' terminal") {
+    Kernel kernel;
+    kernel.rules(60'000);
+    int gate[2];
+    REQUIRE(pipe(gate) == 0);
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    REQUIRE(terminal >= 0);
+    REQUIRE(grantpt(terminal) == 0);
+    REQUIRE(unlockpt(terminal) == 0);
+    const std::string name = ptsname(terminal);
+    Child child([&] {
+        setsid();
+        if (open(name.c_str(), O_RDWR) < 0)
+            _exit(4); // a session leader's first terminal is its controlling one
+        become(kSupport);
+        char byte = 0;
+        if (read(gate[0], &byte, 1) != 1) _exit(3);
+        execl("/bin/sleep", "sleep", "60", nullptr);
+    });
+    REQUIRE(eventually([&] { return kernel.state.sessions().size() == 1; }));
+    const auto id = only_session(kernel);
+    const auto before = kernel.state.session(id)->activity_ns;
+    CHECK(before == kernel.state.session(id)->opened_ns);
+    const auto tasks = kernel.state.labelled(id);
+    REQUIRE(tasks);
+    REQUIRE(tasks->size() == 1);
+    CHECK("/dev/" + std::string((*tasks)[0].tty) == name);
+    CHECK(((*tasks)[0].flags & ESCORT_TASK_STOPPED) == 0);
+    REQUIRE(write(gate[1], "x", 1) == 1);
+    CHECK(eventually([&] { return kernel.state.session(id)->activity_ns > before; }));
+    close(terminal);
+    close(gate[0]);
+    close(gate[1]);
 }
