@@ -11,6 +11,8 @@ namespace escort {
 namespace {
 constexpr std::uint64_t kFirstPauseUs = 1'000;
 constexpr std::uint64_t kUpkeepUs = 50'000;
+// So long parents are stopped before their children; then all that still runs, at once.
+constexpr std::uint64_t kTurnsNs = 30'000'000;
 // A hook of the kernel programs may have sent its SIGSTOP just before the verdict was lifted.
 constexpr unsigned kWakePasses = 3;
 
@@ -106,7 +108,11 @@ void Freezer::pass(std::uint64_t id, Held& held) {
     take_cgroups(id, held, *tasks);
     const auto now =
         standing(*tasks, [&](const escort_task& task) { return held.cgroups.contains(task.cgroup_id); });
-    stop(state_, id, now.running);
+    const std::uint64_t since_ns = boot_ns() - held.begin_ns;
+    const bool in_turn = held.phase == Phase::stopping && since_ns < kTurnsNs;
+    const auto due = in_turn ? without_running_parent(now.running, held.parents) : now.running;
+    stop(state_, id, due);
+    held.sent.insert(due.begin(), due.end());
     for (const auto& process : now.running)
         held.users.erase(process); // it was woken since: no longer the user's own stop
     held.by_signal = held.by_signal || !now.running.empty() || !now.stopped.empty();
@@ -114,8 +120,7 @@ void Freezer::pass(std::uint64_t id, Held& held) {
     if (held.phase == Phase::still) return;
     const bool cgroups_still = std::all_of(held.cgroups.begin(), held.cgroups.end(),
                                            [](const auto& cgroup) { return cgroup.second->still(); });
-    const bool patient =
-        boot_ns() - held.begin_ns < static_cast<std::uint64_t>(std::chrono::nanoseconds(kPatience).count());
+    const bool patient = since_ns < static_cast<std::uint64_t>(std::chrono::nanoseconds(kPatience).count());
     if (now.running.empty() && cgroups_still)
         reported(id, held, 0);
     else if (!patient)
@@ -140,24 +145,24 @@ std::size_t Freezer::thaw(std::uint64_t id) {
     set_flag(state_, id, false);
     Thawed& thawed = thawed_[id];
     thawed = {std::move(held.users), 0};
-    const std::size_t woken = wake_pass(id, thawed);
+    wake_pass(id, thawed, std::move(held.sent));
     for (const auto& [cgroup, frozen] : held.cgroups)
         frozen->thaw();
     for (const auto& done : held.waiting)
         done({id, 0, 0, 0, true});
     pause_us_ = kFirstPauseUs;
     arm();
-    return std::max<std::size_t>(woken, held.processes);
+    return held.processes;
 }
 
-std::size_t Freezer::wake_pass(std::uint64_t id, Thawed& thawed) {
+void Freezer::wake_pass(std::uint64_t id, Thawed& thawed, std::set<StartedProcess> also) {
     thawed.passes++;
     const auto tasks = state_.labelled(id);
-    if (!tasks) return 0;
-    auto stopped = standing(*tasks, [](const escort_task&) { return false; }).stopped;
-    std::erase_if(stopped, [&](const StartedProcess& process) { return thawed.users.contains(process); });
-    wake(state_, id, stopped);
-    return stopped.size();
+    const auto stopped = tasks ? standing(*tasks, [](const escort_task&) { return false; }).stopped
+                               : std::set<StartedProcess>{};
+    for (const auto& process : stopped)
+        if (!thawed.users.contains(process)) also.insert(process);
+    wake(state_, id, also);
 }
 
 void Freezer::forget(std::uint64_t id) {
@@ -205,7 +210,7 @@ void Freezer::run() {
             pass(id, held);
     }
     for (auto& [id, thawed] : thawed_)
-        (void)wake_pass(id, thawed);
+        wake_pass(id, thawed);
     std::erase_if(thawed_, [](const auto& thawed) { return thawed.second.passes > kWakePasses; });
 }
 

@@ -55,7 +55,7 @@ class Freezer {
     // after it has seen what the user himself had stopped. Harmless when it is frozen. `done` is called when
     // it stands, perhaps before this returns.
     void freeze(std::uint64_t id, Done done = {}, std::chrono::microseconds lead = kNoticeLead);
-    // Lets it go on, but for what had been stopped before. How many processes were woken.
+    // Lets it go on, but for what had been stopped before. How many processes stood.
     std::size_t thaw(std::uint64_t id);
     // A session that the daemon before this one had frozen: held on. What its user had stopped himself is not
     // known any more, and is woken with the rest.
@@ -78,6 +78,8 @@ class Freezer {
         std::uint64_t begin_ns = 0;     // end of the lead
         std::set<StartedProcess> users; // stopped before: stay so
         std::map<std::uint64_t, std::unique_ptr<FrozenCgroup>> cgroups;
+        std::map<StartedProcess, std::uint32_t> parents;
+        std::set<StartedProcess> sent;   // SIGSTOP; it may still be pending when the session is thawed
         std::set<std::uint64_t> foreign; // cgroups that are not the session's alone
         bool by_signal = false;          // something of it is stopped by signal: upkeep
         std::uint32_t processes = 0;
@@ -94,7 +96,7 @@ class Freezer {
     void pass(std::uint64_t id, Held& held);
     void take_cgroups(std::uint64_t id, Held& held, const std::vector<escort_task>& tasks);
     void reported(std::uint64_t id, Held& held, std::uint32_t moving);
-    std::size_t wake_pass(std::uint64_t id, Thawed& thawed);
+    void wake_pass(std::uint64_t id, Thawed& thawed, std::set<StartedProcess> also = {});
     void run();
     void arm();
 

@@ -1,8 +1,11 @@
 #include "enforce/stillness.h"
 
 #include "base/fd.h"
+#include "base/file.h"
 
+#include <charconv>
 #include <csignal>
+#include <string>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,7 +19,31 @@ void signal_process(const KernelState& state, std::uint64_t id, std::uint32_t pi
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0); // fails only when it is gone
 }
 
+// 0: not known. Only an order hangs on it, so a pid that is another's by now does no harm.
+std::uint32_t parent_of(std::uint32_t pid) {
+    const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+    const auto name_end = stat ? stat->rfind(") ") : std::string::npos; // "PID (COMM) STATE PARENT ..."
+    std::uint32_t parent = 0;
+    if (name_end == std::string::npos || stat->size() < name_end + 5) return 0;
+    std::from_chars(stat->data() + name_end + 4, stat->data() + stat->size(), parent);
+    return parent;
+}
+
 } // namespace
+
+std::set<StartedProcess> without_running_parent(const std::set<StartedProcess>& running,
+                                                std::map<StartedProcess, std::uint32_t>& parents) {
+    std::set<std::uint32_t> pids;
+    for (const auto& [start, pid] : running)
+        pids.insert(pid);
+    std::set<StartedProcess> first;
+    for (const auto& process : running) {
+        const auto [known, fresh] = parents.try_emplace(process, 0);
+        if (fresh) known->second = parent_of(process.second);
+        if (!pids.contains(known->second)) first.insert(process);
+    }
+    return first;
+}
 
 Standing standing(const std::vector<escort_task>& tasks,
                   const std::function<bool(const escort_task&)>& held) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -25,8 +26,15 @@ struct Standing {
 [[nodiscard]] Standing standing(const std::vector<escort_task>& tasks,
                                 const std::function<bool(const escort_task&)>& held);
 
-// A shell must not see its job stop or it takes the terminal back, so parents are stopped first and woken
-// last.
+// A shell must not see its job stop, or it takes the terminal back and the job stays in the background. So
+// parents are stopped first, their children once they stand, and children are woken first.
+
+// Those of `running` whose parent isn't among them: they may be stopped now. `parents` remembers what was
+// read.
+[[nodiscard]] std::set<StartedProcess>
+without_running_parent(const std::set<StartedProcess>& running,
+                       std::map<StartedProcess, std::uint32_t>& parents);
+
 void stop(const KernelState& state, std::uint64_t id, const std::set<StartedProcess>& processes);
 void wake(const KernelState& state, std::uint64_t id, const std::set<StartedProcess>& processes);
 
