@@ -9,19 +9,29 @@ namespace escort {
 Ledger::Ledger(LedgerSettings settings, LedgerMemory memory)
     : settings_(std::move(settings)), memory_(std::move(memory)) {}
 
+void Ledger::forget(SlotsByName& slots, std::string_view name, const Held* held) {
+    const auto found = slots.find(name);
+    if (found == slots.end()) return;
+    std::erase_if(found->second, [held](const Slot& slot) { return slot.held == held; });
+    if (found->second.empty()) slots.erase(found);
+}
+
 void Ledger::erase(const ListKey& key) {
     const auto found = lists_.find(key);
     if (found == lists_.end()) return;
     const Held* held = &found->second;
-    std::set<std::string_view> accounts; // once each: a list may hold thousands for one account
-    for (const Approval& approval : held->list.approvals)
-        accounts.insert(approval.account);
-    for (const std::string_view account : accounts) {
-        const auto slots = by_account_.find(account);
-        if (slots == by_account_.end()) continue;
-        std::erase_if(slots->second, [held](const Slot& slot) { return slot.held == held; });
-        if (slots->second.empty()) by_account_.erase(slots);
+    std::set<std::string_view> accounts, units; // once each: a list may hold thousands for one account
+    for (const Approval& approval : held->list.approvals) {
+        (approval.unit.empty() ? accounts : units)
+            .insert(approval.unit.empty() ? approval.account : approval.unit);
+        auto [at, end] = by_id_.equal_range({held->list.issuer, approval.jti});
+        while (at != end)
+            at = at->second.held == held ? by_id_.erase(at) : std::next(at);
     }
+    for (const std::string_view account : accounts)
+        forget(by_account_, account, held);
+    for (const std::string_view unit : units)
+        forget(by_unit_, unit, held);
     lists_.erase(found);
 }
 
@@ -34,7 +44,12 @@ void Ledger::install(const ListKey& key, ApprovalList list, const Moment& now) {
     held.exp_boot_ns.reserve(held.list.approvals.size());
     for (std::size_t i = 0; i < held.list.approvals.size(); ++i) {
         held.exp_boot_ns.push_back(now.boot_at(held.list.approvals[i].exp));
-        by_account_[held.list.approvals[i].account].push_back({&held, i});
+        const Approval& approval = held.list.approvals[i];
+        if (approval.unit.empty())
+            by_account_[approval.account].push_back({&held, i});
+        else
+            by_unit_[approval.unit].push_back({&held, i});
+        by_id_.emplace(IdView(held.list.issuer, approval.jti), Slot{&held, i});
     }
 }
 
@@ -66,7 +81,7 @@ Judged<LedgerChange> Ledger::accept(ApprovalList list, const Moment& now) {
 Judged<LedgerChange> Ledger::reinstate(ApprovalList list, const Moment& now) {
     if (!for_this_host(list.audience))
         return refuse(RefusalCode::not_for_this_host, "aud: '" + list.audience + "' is not this host");
-    const ListKey key{list.issuer, list.audience, list.subject};
+    const ListKey key{list.issuer, list.audience, list.subject, list.break_glass};
     const auto known = memory_.sequences.find(key);
     if (known == memory_.sequences.end() || known->second.seq != list.seq ||
         known->second.sha256 != list.sha256)
@@ -103,13 +118,23 @@ Candidate Ledger::view(const Slot& slot, const Moment& now) const {
     return out;
 }
 
-std::vector<Candidate> Ledger::candidates(std::string_view account, const Moment& now) const {
+std::vector<Candidate> Ledger::view_all(const SlotsByName& slots, std::string_view name,
+                                        const Moment& now) const {
     std::vector<Candidate> out;
-    if (account.empty()) return out; // approvals of units carry no account
-    if (const auto slots = by_account_.find(account); slots != by_account_.end())
-        for (const Slot& slot : slots->second)
+    if (const auto found = slots.find(name); found != slots.end()) {
+        out.reserve(found->second.size());
+        for (const Slot& slot : found->second)
             out.push_back(view(slot, now));
+    }
     return out;
+}
+
+std::vector<Candidate> Ledger::candidates(std::string_view account, const Moment& now) const {
+    return view_all(by_account_, account, now);
+}
+
+std::vector<Candidate> Ledger::unit_candidates(std::string_view unit, const Moment& now) const {
+    return view_all(by_unit_, unit, now);
 }
 
 std::vector<Candidate> Ledger::all(const Moment& now) const {
@@ -122,16 +147,18 @@ std::vector<Candidate> Ledger::all(const Moment& now) const {
 
 std::optional<Candidate> Ledger::find(const ApprovalId& id, const Moment& now) const {
     std::optional<Candidate> best;
-    for (auto it = lists_.lower_bound({id.issuer, "", ""});
-         it != lists_.end() && it->first.issuer == id.issuer; ++it) {
-        const auto& approvals = it->second.list.approvals;
-        for (std::size_t i = 0; i < approvals.size(); ++i) {
-            if (approvals[i].jti != id.jti) continue;
-            const Candidate found = view({&it->second, i}, now);
-            if (!best || found.deadline_live_boot_ns > best->deadline_live_boot_ns) best = found;
-        }
+    const auto [first, last] = by_id_.equal_range({id.issuer, id.jti});
+    for (auto at = first; at != last; ++at) {
+        const Candidate found = view(at->second, now);
+        if (!best || found.deadline_live_boot_ns > best->deadline_live_boot_ns) best = found;
     }
     return best;
+}
+
+std::optional<TombstoneView> Ledger::tombstone(const ApprovalId& id, const Moment& now) const {
+    const auto found = memory_.revoked.find(id);
+    if (found == memory_.revoked.end() || found->second.until <= now.trusted) return std::nullopt;
+    return TombstoneView{id, found->second};
 }
 
 std::vector<TombstoneView> Ledger::tombstones(std::string_view account, const Moment& now) const {

@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace escort {
@@ -77,6 +78,13 @@ struct LedgerPlan {
     std::int64_t judged_at = 0; // trusted time
 };
 
+// What a revocation event would change.
+struct RevocationPlan {
+    std::map<ApprovalId, Tombstone> tombstones; // new or prolonged; none: all of it is known already
+    LedgerChange change;
+    std::int64_t judged_at = 0; // trusted time
+};
+
 class Ledger {
   public:
     explicit Ledger(LedgerSettings settings, LedgerMemory memory = {});
@@ -92,6 +100,14 @@ class Ledger {
     // plan and commit in one step, for callers that persist nothing.
     Judged<LedgerChange> accept(ApprovalList list, const Moment& now);
 
+    // One approval taken back by an event instead of a list (CAEP): by that jti what any of the issuers
+    // listed, else, as it may still come, what any of them might. It is remembered as `revoked` of a list is;
+    // one that is in force is revoked even where the memory is full.
+    [[nodiscard]] Judged<RevocationPlan>
+    plan_revocation(const std::string& jti, const std::vector<std::string>& issuers, const Moment& now) const;
+    [[nodiscard]] LedgerMemory after(const RevocationPlan& plan) const;
+    LedgerChange commit(RevocationPlan plan);
+
     // Puts back a list that was accepted before a restart: it must be the very one that the memory names.
     // An expired one is put back too (it is stale, and live sessions have their grace).
     [[nodiscard]] Judged<LedgerChange> reinstate(ApprovalList list, const Moment& now);
@@ -102,17 +118,22 @@ class Ledger {
     // clock was set.
     void retime(const Moment& now);
 
-    // In no particular order. Quick: indexed by account.
+    // In no particular order. Quick: indexed by account, by unit and by id.
     [[nodiscard]] std::vector<Candidate> candidates(std::string_view account, const Moment& now) const;
+    [[nodiscard]] std::vector<Candidate> unit_candidates(std::string_view unit, const Moment& now) const;
     [[nodiscard]] std::vector<Candidate> all(const Moment& now) const;
     // The approval of a live session; where several lists hold it, the one that lasts longest.
     [[nodiscard]] std::optional<Candidate> find(const ApprovalId& id, const Moment& now) const;
-    // Approvals of the account that were revoked or removed and would not have expired yet.
+    // The approval of a live session, where it was revoked or removed and would not have expired yet.
+    [[nodiscard]] std::optional<TombstoneView> tombstone(const ApprovalId& id, const Moment& now) const;
+    // Those of the account or unit. Looks through all that is remembered.
     [[nodiscard]] std::vector<TombstoneView> tombstones(std::string_view account, const Moment& now) const;
 
     [[nodiscard]] std::vector<const ApprovalList*> lists() const;
     [[nodiscard]] const ApprovalList* list(const ListKey& key) const;
     [[nodiscard]] const LedgerMemory& memory() const { return memory_; }
+    // Is that audience ("host:ID", "group:NAME") this host, or a group that it is of?
+    [[nodiscard]] bool for_this_host(const std::string& audience) const;
 
   private:
     struct Held {
@@ -126,8 +147,15 @@ class Ledger {
         std::size_t index;
     };
 
+    using SlotsByName = std::map<std::string, std::vector<Slot>, std::less<>>;
+    using IdView = std::pair<std::string_view, std::string_view>; // issuer, jti: of the list itself
+
     [[nodiscard]] Candidate view(const Slot& slot, const Moment& now) const;
-    [[nodiscard]] bool for_this_host(const std::string& audience) const;
+    [[nodiscard]] std::vector<Candidate> view_all(const SlotsByName& slots, std::string_view name,
+                                                  const Moment& now) const;
+    static void forget(SlotsByName& slots, std::string_view name, const Held* held);
+    [[nodiscard]] std::size_t remembered(const std::map<ApprovalId, Tombstone>& but,
+                                         std::int64_t trusted) const;
     [[nodiscard]] Judged<bool> judge_sequence(const ApprovalList& list, const ListKey& key) const;
     [[nodiscard]] Judged<std::vector<ListKey>> make_room(const ListKey& key, const Moment& now) const;
     void plan_revocations(LedgerPlan& plan, const Moment& now) const;
@@ -138,7 +166,9 @@ class Ledger {
     LedgerSettings settings_;
     LedgerMemory memory_;
     std::map<ListKey, Held> lists_;
-    std::map<std::string, std::vector<Slot>, std::less<>> by_account_;
+    SlotsByName by_account_;
+    SlotsByName by_unit_;
+    std::multimap<IdView, Slot> by_id_; // the same approval may stand in several lists
 };
 
 } // namespace escort

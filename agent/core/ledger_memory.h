@@ -8,11 +8,13 @@
 
 namespace escort {
 
-// A list's identity (contract §4): each new list replaces the last of the same identity.
+// A list's identity (contract §4): each new list replaces the last of the same identity. Break-glass lists
+// stand apart from the issuer's others.
 struct ListKey {
     std::string issuer;
     std::string audience;
     std::string subject;
+    bool break_glass = false; // last, so that an issuer's lists of both kinds lie together in a map
     auto operator<=>(const ListKey&) const = default;
 };
 
@@ -33,7 +35,7 @@ struct Sequence {
 
 // An approval that must never grant again.
 struct Tombstone {
-    std::string account;    // empty where it was never seen
+    std::string account;    // or unit; empty where it was never seen
     std::int64_t until = 0; // remembered until then, seconds since the epoch; the approval's exp where known
     bool absent = false;    // ended by its absence from the next list, not named in `revoked`
 };

@@ -46,7 +46,7 @@ Judged<std::vector<ListKey>> Ledger::make_room(const ListKey& key, const Moment&
         std::size_t known = 0;
         for (auto it = memory_.sequences.lower_bound({key.issuer, "", ""});
              it != memory_.sequences.end() && it->first.issuer == key.issuer; ++it)
-            ++known;
+            if (it->first.break_glass == key.break_glass) ++known;
         if (known >= kSequencesPerIssuer)
             return refuse(RefusalCode::too_many_lists, "iss: '" + key.issuer + "' has used " +
                                                            std::to_string(kSequencesPerIssuer) +
@@ -56,6 +56,7 @@ Judged<std::vector<ListKey>> Ledger::make_room(const ListKey& key, const Moment&
     std::size_t live = 0;
     for (auto it = lists_.lower_bound({key.issuer, "", ""});
          it != lists_.end() && it->first.issuer == key.issuer; ++it) {
+        if (it->first.break_glass != key.break_glass) continue; // neither may crowd the other out
         const std::int64_t end = it->second.list.exp + kClockSkew + settings_.stale_grace;
         if (now.trusted >= end || now.boot_ns >= it->second.end_boot_ns)
             dropped.push_back(it->first);
@@ -86,7 +87,7 @@ void Ledger::plan_revocations(LedgerPlan& plan, const Moment& now) const {
     }
     const auto bury = [&](const std::string& jti, const Approval* approval, bool absent) {
         const ApprovalId id{issuer, jti};
-        Tombstone stone{approval ? approval->account : "",
+        Tombstone stone{approval ? approval->whose() : "",
                         approval ? approval->exp : now.trusted + kRevokedUnknownFor, absent};
         const auto known = memory_.revoked.find(id);
         if (known != memory_.revoked.end()) {
@@ -142,7 +143,7 @@ Judged<LedgerPlan> Ledger::plan(ApprovalList list, const Moment& now) const {
     if (!for_this_host(list.audience))
         return refuse(RefusalCode::not_for_this_host, "aud: '" + list.audience + "' is not this host");
     LedgerPlan plan;
-    plan.key = {list.issuer, list.audience, list.subject};
+    plan.key = {list.issuer, list.audience, list.subject, list.break_glass};
     plan.judged_at = now.trusted;
     const auto duplicate = judge_sequence(list, plan.key);
     if (!duplicate) return tl::unexpected(duplicate.error());
@@ -161,10 +162,8 @@ Judged<LedgerPlan> Ledger::plan(ApprovalList list, const Moment& now) const {
     plan_revocations(plan, now);
     plan_additions(plan);
 
-    std::size_t remembered = 0;
-    for (const auto& [id, stone] : memory_.revoked)
-        if (stone.until > now.trusted && !plan.tombstones.contains(id)) ++remembered;
-    if (remembered >= kRevokedLimit || remembered + plan.tombstones.size() > kRevokedLimit)
+    const std::size_t others = remembered(plan.tombstones, now.trusted);
+    if (others >= kRevokedLimit || others + plan.tombstones.size() > kRevokedLimit)
         return refuse(RefusalCode::revoked_memory_full,
                       std::to_string(kRevokedLimit) + " revoked approvals are remembered: no new list fits");
     return plan;

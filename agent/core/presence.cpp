@@ -35,7 +35,7 @@ std::uint64_t Lease::until(std::optional<std::int64_t> lease_s) const {
     return std::min(exp_boot_ns, static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
 }
 
-Judged<bool> PresenceBook::accept(Presence presence, const Moment& now) {
+Judged<bool> PresenceBook::judge(const Presence& presence, const Moment& now) const {
     if (const Lease* last = find(presence.approval)) {
         if (presence.sha256 == last->presence.sha256) return false;
         const std::string text = "iat: " + std::to_string(presence.iat) + " where the last was " +
@@ -51,11 +51,17 @@ Judged<bool> PresenceBook::accept(Presence presence, const Moment& now) {
                       "iat: " + std::to_string(presence.iat - now.trusted) + " s in the future");
     // It would be forgotten at the next prune(), and then be replayed for ever.
     if (forgotten(presence, now)) return refuse(RefusalCode::expired, "exp: more than a day in the past");
-    if (leases_.size() >= kLeaseLimit && !leases_.contains(presence.approval)) {
-        prune(now);
-        if (leases_.size() >= kLeaseLimit)
-            return refuse(RefusalCode::too_many_leases, std::to_string(kLeaseLimit) + " leases are held");
-    }
+    if (leases_.size() < kLeaseLimit || leases_.contains(presence.approval)) return true;
+    if (std::none_of(leases_.begin(), leases_.end(),
+                     [&](const auto& entry) { return forgotten(entry.second.presence, now); }))
+        return refuse(RefusalCode::too_many_leases, std::to_string(kLeaseLimit) + " leases are held");
+    return true;
+}
+
+Judged<bool> PresenceBook::accept(Presence presence, const Moment& now) {
+    const auto judged = judge(presence, now);
+    if (!judged || !*judged) return judged;
+    if (leases_.size() >= kLeaseLimit) prune(now);
     Lease& lease = leases_[presence.approval];
     lease.iat_boot_ns = boot_time_of(presence.iat, now);
     lease.exp_boot_ns = end_of(presence, now);

@@ -46,6 +46,8 @@ class PresenceBook {
     // other bytes as an equivocation; the same bytes again change nothing (false). iat may be 60 s ahead. One
     // that is over already is taken too: what it says is newer than what the last one said.
     [[nodiscard]] Judged<bool> accept(Presence presence, const Moment& now);
+    // What accept() would say, changing nothing.
+    [[nodiscard]] Judged<bool> judge(const Presence& presence, const Moment& now) const;
     [[nodiscard]] const Lease* find(const ApprovalId& approval) const;
     [[nodiscard]] const std::map<ApprovalId, Lease>& leases() const { return leases_; }
     // Brings the ends forward where the clocks now say so; never back.
