@@ -6,6 +6,11 @@ namespace escort {
 
 using nlohmann::json;
 
+Refusal refusal_of(const Error& error) {
+    const bool syntax = error.where.empty() || error.why.starts_with("is not JSON");
+    return {syntax ? RefusalCode::malformed : RefusalCode::invalid, error.text()};
+}
+
 Claims::Claims(const json& object, std::string path, std::optional<Refusal>& refusal)
     : object_(object), path_(std::move(path)), refusal_(refusal) {
     asked_.reserve(16);
@@ -103,7 +108,13 @@ std::vector<std::string> Claims::texts(const char* name, const Shape& shape) {
     return out;
 }
 
-void Claims::object(const char* name, Need need, const std::function<void(Claims&)>& read) {
+std::vector<std::string> Claims::text_or_texts(const char* name) {
+    const auto found = object_.find(name);
+    if (found == object_.end() || !found->is_string()) return texts(name);
+    return {text(name, Need::optional)};
+}
+
+void Claims::object(const char* name, Need need, const std::function<void(Claims&)>& read, Others others) {
     const json* value = take(name, need);
     if (!value) return;
     if (!value->is_object()) {
@@ -112,16 +123,12 @@ void Claims::object(const char* name, Need need, const std::function<void(Claims
     }
     Claims inner(*value, *this, name);
     read(inner);
-    inner.finish();
+    if (others == Others::refused) inner.finish();
 }
 
 void Claims::list(const char* name) {
     const json* value = take(name, Need::required);
     if (value && !value->is_array()) refuse_claim(name, "must be a list");
-}
-
-void Claims::not_supported(const char* name) {
-    if (take(name, Need::optional)) refuse_claim(name, "is not supported yet", RefusalCode::unsupported);
 }
 
 void Claims::finish() {

@@ -2,6 +2,7 @@
 // is an error. The first error is kept, with its JSON path; reading goes on with empty values.
 #pragma once
 
+#include "base/result.h"
 #include "core/refusal.h"
 
 #include <cstdint>
@@ -17,9 +18,15 @@ namespace escort {
 constexpr std::int64_t kLargestInteger = (std::int64_t{1} << 53) - 1;
 
 enum class Need { required, optional };
+// Members that nobody asked for.
+enum class Others { refused, ignored };
 
 // What a string must look like: nothing where it does, else why it does not.
 using Shape = std::function<std::optional<std::string>(const std::string&)>;
+
+// Why a payload that parse_strict() does not take is refused: `malformed` where it is no JSON, else
+// `invalid`.
+[[nodiscard]] Refusal refusal_of(const Error& error);
 
 class Claims {
   public:
@@ -32,11 +39,14 @@ class Claims {
     [[nodiscard]] std::optional<std::int64_t> integer(const char* name, Need need, std::int64_t least,
                                                       std::int64_t most = kLargestInteger);
     [[nodiscard]] std::vector<std::string> texts(const char* name, const Shape& shape = {});
-    // The object's own reader runs only where the member is there and an object.
-    void object(const char* name, Need need, const std::function<void(Claims&)>& read);
+    // The object's own reader runs only where the member is there and an object. Others::refused calls
+    // finish() after it.
+    void object(const char* name, Need need, const std::function<void(Claims&)>& read,
+                Others others = Others::refused);
+    // One string, or a list of them (RFC 7519 §4.1.3); optional.
+    [[nodiscard]] std::vector<std::string> text_or_texts(const char* name);
     // A list whose elements were read elsewhere: only that it is a list.
     void list(const char* name);
-    void not_supported(const char* name);
 
     void refuse_claim(const char* name, std::string why, RefusalCode code = RefusalCode::invalid);
     // Call last: refuses the claims that nobody asked for.

@@ -70,7 +70,10 @@ Approval read_approval(Claims& claims) {
             claims.integer("max_sessions", Need::optional, 1, std::numeric_limits<std::uint32_t>::max()))
         out.max_sessions = static_cast<std::uint32_t>(*sessions);
     out.max_duration = claims.integer("max_duration", Need::optional, 1);
-    claims.not_supported("emergency"); // break-glass has keys of its own
+    claims.object("emergency", Need::optional, [&](Claims& inner) {
+        out.emergency =
+            Emergency{inner.text("authority", Need::required), inner.text("reason", Need::required)};
+    });
     check_approval(claims, out);
     claims.finish();
     return out;
@@ -103,11 +106,55 @@ std::size_t likely_approvals(std::string_view payload) {
 
 } // namespace
 
-Judged<void> check_type(const std::string& typ) {
-    if (typ == kApprovalsType) return {};
-    if (typ == kPresenceType || typ == kRevocationType)
-        return refuse(RefusalCode::unsupported, "header.typ: '" + typ + "' is not supported yet");
+const char* to_string(DocumentKind kind) {
+    switch (kind) {
+    case DocumentKind::approvals:
+        return "approvals";
+    case DocumentKind::presence:
+        return "presence";
+    case DocumentKind::revocation:
+        return "revocation";
+    }
+    return "";
+}
+
+const char* type_of(DocumentKind kind) {
+    switch (kind) {
+    case DocumentKind::approvals:
+        return kApprovalsType;
+    case DocumentKind::presence:
+        return kPresenceType;
+    case DocumentKind::revocation:
+        return kRevocationType;
+    }
+    return "";
+}
+
+Judged<DocumentKind> kind_of(const std::string& typ) {
+    for (const auto kind : {DocumentKind::approvals, DocumentKind::presence, DocumentKind::revocation})
+        if (typ == type_of(kind)) return kind;
     return refuse(RefusalCode::unsupported, "header.typ: '" + typ + "' is unknown");
+}
+
+Judged<void> check_emergencies(const ApprovalList& list, bool break_glass_key) {
+    const auto invalid = [](std::string text) { return refuse(RefusalCode::invalid, std::move(text)); };
+    for (std::size_t i = 0; i < list.approvals.size(); ++i) {
+        const Approval& approval = list.approvals[i];
+        const std::string path = "approvals[" + std::to_string(i) + "].";
+        if (approval.emergency && !break_glass_key)
+            return invalid(path + "emergency: is for the keys of breakglass.d alone");
+        if (!break_glass_key) continue;
+        if (!approval.emergency)
+            return invalid(path + "emergency: is missing: a key of breakglass.d signs nothing else");
+        if (approval.exp > list.iat + kBreakGlassLifetime)
+            return invalid(path + "exp: is more than 4 h after the list's iat");
+    }
+    if (!break_glass_key) return {};
+    if (!list.audience.starts_with("host:")) return invalid("aud: must be one host, for break-glass");
+    if (list.exp - list.iat > kBreakGlassLifetime)
+        return invalid("exp: is more than 4 h after iat, for break-glass");
+    if (!list.revoked.empty()) return invalid("revoked: a break-glass list carries none");
+    return {};
 }
 
 Judged<ApprovalList> parse_approvals(std::string_view payload) {
@@ -131,11 +178,7 @@ Judged<ApprovalList> parse_approvals(std::string_view payload) {
     rules.streamed_entries = kApprovalsLimit;
     const auto claims_json = parse_strict(payload, rules, one_approval);
     if (refusal) return tl::unexpected(std::move(*refusal));
-    if (!claims_json) {
-        const Error& error = claims_json.error();
-        const bool syntax = error.where.empty() || error.why.starts_with("is not JSON");
-        return refuse(syntax ? RefusalCode::malformed : RefusalCode::invalid, error.text());
-    }
+    if (!claims_json) return tl::unexpected(refusal_of(claims_json.error()));
     Claims claims(*claims_json, "", refusal);
     read_list(claims, list);
     if (refusal) return tl::unexpected(std::move(*refusal));

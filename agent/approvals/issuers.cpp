@@ -61,4 +61,14 @@ Judged<void> check_accounts(const IssuerRules& rules, const ApprovalList& list, 
     return {};
 }
 
+std::vector<std::string> spoken_for(const IssuerRules& rules, const std::string& iss, const std::string& type,
+                                    const std::string& thumbprint, const TrustSet& trust) {
+    std::vector<std::string> out{iss};
+    if (!rules) return out;
+    for (const IssuerRule* rule : rules_for(*rules, iss, type, thumbprint, trust))
+        for (const std::string& other : rule->revokes_for)
+            if (std::find(out.begin(), out.end(), other) == out.end()) out.push_back(other);
+    return out;
+}
+
 } // namespace escort

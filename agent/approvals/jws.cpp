@@ -31,6 +31,9 @@ struct EcdsaSigFree {
 // Each of these would let the document choose its own key or change what is signed.
 constexpr std::array<const char*, 6> kForbidden{"crit", "jwk", "jku", "x5u", "x5c", "b64"};
 
+// CAEP transmitters know RS256 alone, often (contract §4).
+constexpr const char* kRsaType = "secevent+jwt";
+
 Judged<Segments> split(std::string_view file) {
     const std::string_view raw = document_bytes(file);
     if (raw.size() > kDocumentLimit)
@@ -102,6 +105,9 @@ bool signed_by(const TrustedKey& key, const std::string& properties, std::string
     std::string signature(raw);
     if (key.alg == Alg::eddsa) {
         if (raw.size() != 64) return false; // RFC 8032 §5.1.6
+    } else if (key.alg == Alg::rs256) {
+        if (raw.size() != static_cast<std::size_t>(EVP_PKEY_get_size(key.pkey.get())))
+            return false; // RFC 8017 §8.2.2
     } else {
         const std::size_t width = coordinate_bytes(key.alg);
         auto der = raw.size() == 2 * width ? der_signature(raw, width) : std::nullopt;
@@ -127,6 +133,9 @@ Judged<const TrustedKey*> find_signer(const Header& header, const Segments& segm
     const auto alg = alg_from(header.alg);
     if (!alg)
         return refuse(RefusalCode::algorithm_refused, "header.alg: '" + header.alg + "' is not allowed");
+    if (*alg == Alg::rs256 && header.typ != kRsaType)
+        return refuse(RefusalCode::algorithm_refused,
+                      "header.alg: 'RS256' is allowed for " + std::string(kRsaType) + " alone");
     if (header.kid) {
         const TrustedKey* key = trust.find(*header.kid);
         if (!key)
@@ -164,7 +173,7 @@ Judged<VerifiedDocument> verify_jws(std::string_view file, const TrustSet& trust
     auto payload = base64url_decode(segments->payload);
     if (!payload) return refuse(RefusalCode::malformed, "payload: is not base64url");
     VerifiedDocument out{std::move(header->typ), std::move(*payload), (*signer)->thumbprint,
-                         sha256_hex(document_bytes(file), trust.properties)};
+                         sha256_hex(document_bytes(file), trust.properties), (*signer)->break_glass};
     if (out.sha256.empty())
         return refuse(RefusalCode::malformed, "OpenSSL offers no SHA-256: " + openssl_error());
     return out;

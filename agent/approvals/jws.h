@@ -16,10 +16,11 @@ constexpr std::size_t kDocumentLimit = 16UL * 1024 * 1024; // bytes of the raw d
 constexpr std::size_t kHeaderLimit = 4UL * 1024;           // bytes of the decoded protected header
 
 struct VerifiedDocument {
-    std::string typ;     // exactly as the header has it
-    std::string payload; // decoded bytes, not parsed yet
-    std::string key;     // thumbprint of the key that signed
-    std::string sha256;  // of the raw document, lower-case hex
+    std::string typ;          // exactly as the header has it
+    std::string payload;      // decoded bytes, not parsed yet
+    std::string key;          // thumbprint of the key that signed
+    std::string sha256;       // of the raw document, lower-case hex
+    bool break_glass = false; // the key is one of breakglass.d
 };
 
 // What the three segments say, unverified: for `document show` and for reasons, never for a decision.
@@ -34,6 +35,7 @@ struct UnverifiedDocument {
 // copy are over these bytes.
 [[nodiscard]] std::string_view document_bytes(std::string_view file);
 
+// An RS256 signature counts under a `secevent+jwt` alone (contract §4).
 [[nodiscard]] Judged<VerifiedDocument> verify_jws(std::string_view file, const TrustSet& trust);
 [[nodiscard]] Judged<UnverifiedDocument> read_jws_unverified(std::string_view file);
 

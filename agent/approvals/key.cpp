@@ -37,6 +37,16 @@ std::optional<std::string> coordinate(EVP_PKEY* key, const char* name, std::size
     return base64url_encode(bytes);
 }
 
+// A number in as few octets as it takes (RFC 7518 §2, Base64urlUInt).
+std::optional<std::string> integer(EVP_PKEY* key, const char* name) {
+    BIGNUM* raw = nullptr;
+    if (EVP_PKEY_get_bn_param(key, name, &raw) != 1) return std::nullopt;
+    const std::unique_ptr<BIGNUM, BnFree> number(raw);
+    std::string bytes(static_cast<std::size_t>(BN_num_bytes(number.get())), '\0');
+    BN_bn2bin(number.get(), reinterpret_cast<unsigned char*>(bytes.data()));
+    return base64url_encode(bytes);
+}
+
 // The members that RFC 7638 §3.2 and RFC 8037 §2 require, in lexical order, without a space.
 std::optional<std::string> thumbprint_input(EVP_PKEY* key, Alg alg) {
     if (alg == Alg::eddsa) {
@@ -46,6 +56,12 @@ std::optional<std::string> thumbprint_input(EVP_PKEY* key, Alg alg) {
             size != 32)
             return std::nullopt;
         return fmt::format(R"({{"crv":"Ed25519","kty":"OKP","x":"{}"}})", base64url_encode(raw));
+    }
+    if (alg == Alg::rs256) {
+        const auto e = integer(key, OSSL_PKEY_PARAM_RSA_E);
+        const auto n = integer(key, OSSL_PKEY_PARAM_RSA_N);
+        if (!e || !n) return std::nullopt;
+        return fmt::format(R"({{"e":"{}","kty":"RSA","n":"{}"}})", *e, *n);
     }
     const auto x = coordinate(key, OSSL_PKEY_PARAM_EC_PUB_X, coordinate_bytes(alg));
     const auto y = coordinate(key, OSSL_PKEY_PARAM_EC_PUB_Y, coordinate_bytes(alg));
@@ -64,23 +80,25 @@ const char* to_string(Alg alg) {
         return "ES256";
     case Alg::es384:
         return "ES384";
+    case Alg::rs256:
+        return "RS256";
     }
     return "";
 }
 
 std::optional<Alg> alg_from(std::string_view word) {
-    for (const Alg alg : {Alg::eddsa, Alg::es256, Alg::es384})
+    for (const Alg alg : {Alg::eddsa, Alg::es256, Alg::es384, Alg::rs256})
         if (word == to_string(alg)) return alg;
     return std::nullopt;
 }
 
 const char* digest_of(Alg alg) {
     if (alg == Alg::eddsa) return nullptr;
-    return alg == Alg::es256 ? "SHA256" : "SHA384";
+    return alg == Alg::es384 ? "SHA384" : "SHA256";
 }
 
 std::size_t coordinate_bytes(Alg alg) {
-    if (alg == Alg::eddsa) return 0;
+    if (alg == Alg::eddsa || alg == Alg::rs256) return 0;
     return alg == Alg::es256 ? 32 : 48;
 }
 
@@ -97,9 +115,11 @@ Result<Alg> algorithm_of(EVP_PKEY* key) {
         ERR_clear_error();
         return fail("", "is an EC key of another curve than P-256 or P-384");
     }
-    if (EVP_PKEY_is_a(key, "RSA") == 1)
-        return fail("", "is an RSA key: these may sign revocation events alone, which are not supported yet");
-    return fail("", "is neither an Ed25519 nor a P-256 nor a P-384 key");
+    if (EVP_PKEY_is_a(key, "RSA") == 1) {
+        if (EVP_PKEY_get_bits(key) >= kRsaLeastBits) return Alg::rs256;
+        return fail("", fmt::format("is an RSA key of less than {} bits", kRsaLeastBits));
+    }
+    return fail("", "is neither an Ed25519 nor a P-256 nor a P-384 nor an RSA key");
 }
 
 Result<std::string> thumbprint_of(EVP_PKEY* key, Alg alg, const std::string& properties) {

@@ -14,16 +14,18 @@
 namespace escort {
 
 // EdDSA is Ed25519 alone (RFC 8037 §3.1); ES256 is P-256 with SHA-256, ES384 P-384 with SHA-384 (RFC 7518
-// §3.4).
-enum class Alg { eddsa, es256, es384 };
+// §3.4); RS256 is RSASSA-PKCS1-v1_5 with SHA-256 (§3.3), for `secevent+jwt` alone.
+enum class Alg { eddsa, es256, es384, rs256 };
 
-// "EdDSA", "ES256", "ES384": the header's word.
+constexpr int kRsaLeastBits = 2048; // contract §4
+
+// "EdDSA", "ES256", "ES384", "RS256": the header's word.
 [[nodiscard]] const char* to_string(Alg alg);
 [[nodiscard]] std::optional<Alg> alg_from(std::string_view word);
 
 // The digest's name for EVP, nullptr for EdDSA, which has its own.
 [[nodiscard]] const char* digest_of(Alg alg);
-// Bytes of r and of s in a JWS signature (RFC 7518 §3.4); 0 for EdDSA.
+// Bytes of r and of s in a JWS signature (RFC 7518 §3.4); 0 for EdDSA and RS256.
 [[nodiscard]] std::size_t coordinate_bytes(Alg alg);
 
 struct PkeyFree {
@@ -36,7 +38,8 @@ struct MdContextFree {
 };
 using MdContext = std::unique_ptr<EVP_MD_CTX, MdContextFree>;
 
-// The only algorithm that such a key may sign with; an error for RSA, other curves and everything else.
+// The only algorithm that such a key may sign with; an error for other curves, short RSA keys and
+// everything else.
 [[nodiscard]] Result<Alg> algorithm_of(EVP_PKEY* key);
 
 // RFC 7638 §3 over the public half, SHA-256, base64url: 43 characters.

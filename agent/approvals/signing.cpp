@@ -62,9 +62,14 @@ Result<std::string> raw_signature(const std::string& der, std::size_t width) {
 } // namespace
 
 Result<SigningKey> generate_key(Alg alg, const std::string& properties) {
-    Pkey pkey(alg == Alg::eddsa ? EVP_PKEY_Q_keygen(nullptr, or_null(properties), "ED25519")
-                                : EVP_PKEY_Q_keygen(nullptr, or_null(properties), "EC",
-                                                    alg == Alg::es256 ? "P-256" : "P-384"));
+    Pkey pkey;
+    if (alg == Alg::eddsa)
+        pkey.reset(EVP_PKEY_Q_keygen(nullptr, or_null(properties), "ED25519"));
+    else if (alg == Alg::rs256)
+        pkey.reset(EVP_PKEY_Q_keygen(nullptr, or_null(properties), "RSA", std::size_t{kRsaLeastBits}));
+    else
+        pkey.reset(
+            EVP_PKEY_Q_keygen(nullptr, or_null(properties), "EC", alg == Alg::es256 ? "P-256" : "P-384"));
     if (!pkey) return fail(to_string(alg), "generate a key: " + openssl_error());
     return name_key(std::move(pkey), to_string(alg), properties);
 }
@@ -124,7 +129,7 @@ Result<std::string> sign_jws_raw(const SigningKey& key, std::string_view header,
                        out.size()) != 1)
         return fail("sign", openssl_error());
     signature.resize(size);
-    if (key.alg != Alg::eddsa) {
+    if (coordinate_bytes(key.alg) != 0) {
         auto raw = raw_signature(signature, coordinate_bytes(key.alg));
         if (!raw) return tl::unexpected(raw.error());
         signature = std::move(*raw);

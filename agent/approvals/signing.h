@@ -1,4 +1,4 @@
-// The private side, for escortctl: key pairs and signed documents. The daemon never uses it.
+// The private side, for escortctl: key pairs and signed documents. The daemon signs nothing.
 #pragma once
 
 #include "approvals/key.h"

@@ -1,8 +1,6 @@
 #include "approvals/state.h"
 
 #include "approvals/claims.h"
-#include "approvals/strict_json.h"
-
 #include <limits>
 
 namespace escort {
@@ -29,14 +27,6 @@ Status check_format(const std::string& file, std::string_view text, const JsonRu
     return {};
 }
 
-Result<json> read_object(const std::string& file, std::string_view text, const JsonRules& rules,
-                         const JsonSink& sink) {
-    if (auto format = check_format(file, text, rules); !format) return tl::unexpected(format.error());
-    auto object = parse_strict(text, rules, sink);
-    if (!object) return fail(file, object.error().text());
-    return object;
-}
-
 // One record a line: a person may have to read it.
 std::string list_text(const std::vector<std::string>& records) {
     std::string out = "[";
@@ -47,7 +37,8 @@ std::string list_text(const std::vector<std::string>& records) {
 
 void read_sequence(Claims& claims, LedgerMemory& memory) {
     const ListKey key{claims.text("iss", Need::required), claims.text("aud", Need::required),
-                      claims.text_or_empty("sub")};
+                      claims.text_or_empty("sub"),
+                      claims.integer("break_glass", Need::optional, 0, 1).value_or(0) == 1};
     Sequence sequence;
     sequence.seq = static_cast<std::uint64_t>(claims.integer("seq", Need::required, 0).value_or(0));
     sequence.sha256 = claims.text("sha256", Need::required);
@@ -67,18 +58,23 @@ void read_tombstone(Claims& claims, LedgerMemory& memory) {
 
 } // namespace
 
+Result<json> read_object(const std::string& file, std::string_view text, const JsonRules& rules,
+                         const JsonSink& sink) {
+    if (auto format = check_format(file, text, rules); !format) return tl::unexpected(format.error());
+    auto object = parse_strict(text, rules, sink);
+    if (!object) return fail(file, object.error().text());
+    return object;
+}
+
 std::string write_memory(const LedgerMemory& memory) {
     std::vector<std::string> sequences;
-    for (const auto& [key, last] : memory.sequences)
-        sequences.push_back(json{
-            {"iss", key.issuer},
-            {"aud", key.audience},
-            {"sub", key.subject},
-            {"seq", last.seq},
-            {"sha256", last.sha256},
-            {"iat", last.iat},
-            {"kept",
-             last.kept ? 1 : 0}}.dump());
+    for (const auto& [key, last] : memory.sequences) {
+        json record{{"iss", key.issuer},        {"aud", key.audience},   {"sub", key.subject},
+                    {"seq", last.seq},          {"sha256", last.sha256}, {"iat", last.iat},
+                    {"kept", last.kept ? 1 : 0}};
+        if (key.break_glass) record["break_glass"] = 1;
+        sequences.push_back(record.dump());
+    }
     std::vector<std::string> revoked;
     revoked.reserve(memory.revoked.size());
     for (const auto& [id, stone] : memory.revoked)

@@ -1,6 +1,7 @@
 // The state files' text: JSON with "format": 1. A newer format is an error, never misread. No I/O.
 #pragma once
 
+#include "approvals/strict_json.h"
 #include "base/result.h"
 #include "core/ledger_memory.h"
 
@@ -12,7 +13,10 @@ namespace escort {
 
 constexpr std::int64_t kStateFormat = 1;
 
-// `file` names the thing in errors.
+// A state file's object, its format checked first. `file` names the thing in errors.
+[[nodiscard]] Result<nlohmann::json> read_object(const std::string& file, std::string_view text,
+                                                 const JsonRules& rules = {}, const JsonSink& sink = {});
+
 [[nodiscard]] std::string write_memory(const LedgerMemory& memory);
 [[nodiscard]] Result<LedgerMemory> read_memory(const std::string& file, std::string_view text);
 

@@ -51,7 +51,8 @@ Store::Store(StorePaths paths, LedgerSettings settings, TrustSet trust, IssuerRu
       settings_(std::move(settings)),
       trust_(std::move(trust)),
       rules_(std::move(rules)),
-      ledger_(settings_) {}
+      ledger_(settings_),
+      lease_folder_(paths_.state + "/presence") {}
 
 std::string Store::document_path(const std::string& sha256) const {
     return paths_.state + "/documents/" + sha256 + ".jws";
@@ -69,6 +70,7 @@ Result<LoadReport> Store::load(const ClockReading& clocks) {
         if (error) return fail(folder, "create: " + error.message());
     }
     fs::permissions(paths_.state + "/documents", fs::perms::owner_all, error);
+    if (auto created = lease_folder_.create(); !created) return tl::unexpected(created.error());
     const std::string ledger_file = paths_.state + "/ledger.json";
     const std::string time_file = paths_.state + "/trusted_time.json";
     const auto ledger_text = read_if_there(ledger_file);
@@ -85,6 +87,7 @@ Result<LoadReport> Store::load(const ClockReading& clocks) {
     for (const auto& [key, sequence] : memory->sequences)
         time_.raise(sequence.iat, clocks.boot_ns);
     ledger_ = Ledger(settings_, std::move(*memory));
+    presence_ = {};
     ReverifyReport report;
     reread(time_.read(clocks).moment, report);
     remove_litter();
@@ -114,10 +117,14 @@ Judged<ApprovalList> Store::read_kept(const Sequence& sequence, DocumentFacts& f
     if (!raw) return refuse(RefusalCode::not_a_file, "the kept document can't be read: " + raw.error().why);
     if (sha256_hex(*raw, trust_.properties) != sequence.sha256)
         return refuse(RefusalCode::malformed, "the kept document was changed on disk");
-    return judge_document(*raw, trust_, rules_, facts);
+    auto document = judge_document(*raw, trust_, rules_, facts);
+    if (!document) return tl::unexpected(std::move(document.error()));
+    if (auto* list = std::get_if<ApprovalList>(&*document)) return std::move(*list);
+    return refuse(RefusalCode::malformed, "the kept document is no list");
 }
 
-void Store::reread(const Moment& now, ReverifyReport& report) {
+void Store::reread(const Moment& asked, ReverifyReport& report) {
+    const Moment now = reread_leases(asked, report);
     for (const auto& [key, sequence] : ledger_.memory().sequences) {
         if (!sequence.kept) continue;
         DocumentFacts facts;
@@ -132,6 +139,11 @@ void Store::reread(const Moment& now, ReverifyReport& report) {
             report.problems.push_back({std::move(facts), std::move(change.error())});
         }
     }
+}
+
+void Store::retime(const Moment& now) {
+    ledger_.retime(now);
+    presence_.retime(now);
 }
 
 ReverifyReport Store::reverify(TrustSet trust, IssuerRules rules, const Moment& now) {
@@ -158,12 +170,11 @@ bool Store::first_time(const std::string& what) {
 
 // The order makes a crash harmless: the document under a new name, then the ledger that names it, then the
 // old document's removal.
-Judged<LedgerChange> Store::accept(ApprovalList list, std::string_view raw, bool& duplicate,
-                                   const Moment& now) {
+Judged<Store::Accepted> Store::accept(ApprovalList list, std::string_view raw, const Moment& now,
+                                      Outcome& out) {
     auto plan = ledger_.plan(std::move(list), now);
     if (!plan) return tl::unexpected(std::move(plan.error()));
-    duplicate = plan->duplicate;
-    if (duplicate) return LedgerChange{};
+    if (plan->duplicate) return Accepted{true, std::nullopt};
     const LedgerMemory next = ledger_.after(*plan);
     const std::string path = document_path(plan->list.sha256);
     auto written = write_file_atomically(path, raw, kStateMode);
@@ -183,27 +194,35 @@ Judged<LedgerChange> Store::accept(ApprovalList list, std::string_view raw, bool
             old.push_back(document_path(last.sha256));
     }
     time_.raise(plan->list.iat, now.boot_ns);
-    LedgerChange change = ledger_.commit(std::move(*plan), now);
+    out.change = ledger_.commit(std::move(*plan), now);
     for (const std::string& stale : old)
         ::unlink(stale.c_str());
-    return change;
+    return Accepted{};
 }
 
 Outcome Store::judge(const SpoolFile& file, const std::string& name, const Moment& now) {
     DocumentFacts facts;
     facts.file = name;
     if (file.refusal) return refused(std::move(facts), *file.refusal);
-    auto list = judge_document(file.content, trust_, rules_, facts);
-    if (!list) return refused(std::move(facts), list.error());
-    bool duplicate = false;
-    auto change = accept(std::move(*list), document_bytes(file.content), duplicate, now);
-    if (!change) return refused(std::move(facts), change.error());
+    auto document = judge_document(file.content, trust_, rules_, facts);
+    if (!document) return refused(std::move(facts), document.error());
     Outcome out;
-    out.disposition = duplicate ? Disposition::ignored : Disposition::accepted;
-    out.word = duplicate ? "duplicate" : "accepted";
-    out.text = duplicate ? "is in force already" : "is in force";
+    const auto accepted = std::visit(
+        [&](auto& kind) { return accept(std::move(kind), document_bytes(file.content), now, out); },
+        *document);
+    if (!accepted) {
+        Outcome refusal = refused(std::move(facts), accepted.error());
+        refusal.ended_session = std::move(out.ended_session);
+        return refusal;
+    }
+    out.disposition = accepted->duplicate ? Disposition::ignored : Disposition::accepted;
+    out.word = accepted->duplicate ? "duplicate" : "accepted";
+    out.text = accepted->duplicate ? "is in force already" : "is in force";
+    if (accepted->unwritten) {
+        out.text += ", but can't be written to the state: " + accepted->unwritten->text();
+        out.retry = true;
+    }
     out.document = std::move(facts);
-    out.change = std::move(*change);
     return out;
 }
 
@@ -237,6 +256,9 @@ Status Store::save_time(const Moment& now) {
     auto saved =
         write_file_atomically(paths_.state + "/trusted_time.json", write_time(now.trusted), kStateMode);
     if (saved) time_.raise(now.trusted, now.boot_ns);
+    const auto before = lease_files();
+    presence_.prune(now);
+    remove_unnamed_leases(before);
     return saved;
 }
 

@@ -2,7 +2,9 @@
 
 #include "base/file.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -76,6 +78,30 @@ Result<TrustSet> load_trust(const std::string& folder, const std::string& proper
             trust.problems.push_back({Severity::error, {path, 0, 0}, key.error().why, key.error().hint});
     }
     return trust;
+}
+
+Result<TrustSet> load_trust(const TrustFolders& folders, const std::string& properties) {
+    auto all = load_trust(folders.trust, properties);
+    std::error_code error;
+    const auto type = std::filesystem::status(folders.breakglass, error).type();
+    if (!all || folders.breakglass.empty() || type == std::filesystem::file_type::not_found) return all;
+    auto emergency = load_trust(folders.breakglass, properties);
+    if (!emergency) return emergency;
+    for (TrustedKey& key : emergency->keys) {
+        std::erase_if(all->keys, [&](const TrustedKey& other) { return other.thumbprint == key.thumbprint; });
+        if (key.alg == Alg::rs256) {
+            all->problems.push_back({Severity::error,
+                                     {folders.breakglass + "/" + key.file, 0, 0},
+                                     "is an RSA key: these sign revocation events alone",
+                                     "use an Ed25519, P-256 or P-384 key"});
+            continue;
+        }
+        key.break_glass = true;
+    }
+    std::erase_if(emergency->keys, [](const TrustedKey& key) { return !key.break_glass; });
+    std::move(emergency->keys.begin(), emergency->keys.end(), std::back_inserter(all->keys));
+    std::move(emergency->problems.begin(), emergency->problems.end(), std::back_inserter(all->problems));
+    return all;
 }
 
 } // namespace escort

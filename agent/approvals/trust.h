@@ -1,4 +1,5 @@
-// The public keys trusted to sign documents: PEM files (SubjectPublicKeyInfo) of one folder.
+// The public keys trusted to sign documents: PEM files (SubjectPublicKeyInfo) of trust.d, and of breakglass.d
+// those that sign break-glass approvals and nothing else.
 #pragma once
 
 #include "approvals/key.h"
@@ -16,6 +17,12 @@ struct TrustedKey {
     Alg alg = Alg::eddsa;
     std::string thumbprint; // RFC 7638
     std::shared_ptr<EVP_PKEY> pkey;
+    bool break_glass = false; // of breakglass.d
+};
+
+struct TrustFolders {
+    std::string trust;
+    std::string breakglass; // may be missing, or empty: no such keys
 };
 
 struct TrustSet {
@@ -34,5 +41,10 @@ struct TrustSet {
 
 // Every *.pem of the folder. An error only where the folder can't be listed.
 [[nodiscard]] Result<TrustSet> load_trust(const std::string& folder, const std::string& properties = "");
+
+// Both folders as one set. A key that stands in both counts as break-glass only; an RSA key in breakglass.d
+// is a problem (it can sign no approvals). An error where trust.d, or a breakglass.d that is there, can't be
+// listed.
+[[nodiscard]] Result<TrustSet> load_trust(const TrustFolders& folders, const std::string& properties = "");
 
 } // namespace escort

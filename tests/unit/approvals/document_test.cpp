@@ -206,9 +206,11 @@ TEST_CASE("document: what is wrong is named by its path") {
          "invalid approvals[0].max_sessions: must be an integer from 1"},
         {"/approvals/0/max_duration", 0, "invalid approvals[0].max_duration: must be an integer from 1"},
         {"/approvals/0/note", "x", "invalid approvals[0].note: is unknown"},
+        {"/approvals/0/emergency", {{"authority", "x"}, {"reason", "y"}}, "accepted"},
+        {"/approvals/0/emergency", {{"authority", "x"}}, "invalid approvals[0].emergency.reason: is missing"},
         {"/approvals/0/emergency",
-         {{"authority", "x"}, {"reason", "y"}},
-         "unsupported approvals[0].emergency: is not supported yet"},
+         {{"authority", ""}, {"reason", "y"}},
+         "invalid approvals[0].emergency.authority: is empty"},
     };
     for (const Row& row : rows) {
         CAPTURE(row.pointer);
@@ -289,10 +291,12 @@ TEST_CASE("document: 10,000 approvals, not one more") {
 }
 
 TEST_CASE("document: types are compared exactly") {
-    CHECK(check_type("escort-approvals+jwt").has_value());
-    for (const char* typ : {"escort-presence+jwt", "secevent+jwt"})
-        CHECK(check_type(typ).error().text.find("is not supported yet") != std::string::npos);
+    CHECK(kind_of("escort-approvals+jwt") == DocumentKind::approvals);
+    CHECK(kind_of("escort-presence+jwt") == DocumentKind::presence);
+    CHECK(kind_of("secevent+jwt") == DocumentKind::revocation);
     for (const char* typ : {"", "JWT", "jwt", "Escort-Approvals+JWT", "application/escort-approvals+jwt",
-                            "escort-approvals+jwt ", "escort-approvals"})
-        CHECK(check_type(typ).error().text.find("is unknown") != std::string::npos);
+                            "escort-approvals+jwt ", "escort-approvals", "application/secevent+jwt"}) {
+        CHECK(kind_of(typ).error().code == RefusalCode::unsupported);
+        CHECK(kind_of(typ).error().text.find("is unknown") != std::string::npos);
+    }
 }

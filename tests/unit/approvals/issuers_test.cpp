@@ -15,7 +15,7 @@ std::string word(const std::string& jws, const TrustSet& trust, const IssuerRule
 
 IssuerRule rule(std::vector<std::string> keys,
                 std::optional<std::vector<std::string>> accounts = std::nullopt) {
-    return {kIss, std::move(keys), {"approvals"}, std::move(accounts)};
+    return {kIss, std::move(keys), {"approvals"}, std::move(accounts), {}};
 }
 
 } // namespace
@@ -37,9 +37,10 @@ TEST_CASE("issuers: iss, key and type must stand in one entry") {
     CHECK(with({}) == "issuer_not_allowed");
     CHECK(with({rule({"other.pem"})}) == "issuer_not_allowed");
     CHECK(with({rule({})}) == "issuer_not_allowed");
-    CHECK(with({{"https://broker.example.gov/", {"broker.pem"}, {"approvals"}, {}}}) == "issuer_not_allowed");
-    CHECK(with({{kIss, {"broker.pem"}, {"presence", "revocation"}, {}}}) == "issuer_not_allowed");
-    CHECK(with({{"https://x", {"broker.pem"}, {"approvals"}, {}}, rule({"other.pem"})}) ==
+    CHECK(with({{"https://broker.example.gov/", {"broker.pem"}, {"approvals"}, {}, {}}}) ==
+          "issuer_not_allowed");
+    CHECK(with({{kIss, {"broker.pem"}, {"presence", "revocation"}, {}, {}}}) == "issuer_not_allowed");
+    CHECK(with({{"https://x", {"broker.pem"}, {"approvals"}, {}, {}}, rule({"other.pem"})}) ==
           "issuer_not_allowed");
     CHECK(with({rule({"other.pem"}), rule({"broker.pem"})}) == "accepted");
     trust.keys.push_back(trusted(key, "broker-again.pem")); // the same key under two names
@@ -83,7 +84,8 @@ TEST_CASE("judging: signature first, then type, issuer, and only then the payloa
     const std::string jws = sign(key, "not JSON at all");
     CHECK(word(jws, trust, none) == "malformed"); // no iss to be judged by
     CHECK(word(jws, TrustSet{}, none) == "untrusted_key");
-    CHECK(word(sign(key, "not JSON", "escort-presence+jwt"), trust, none) == "unsupported");
+    CHECK(word(sign(key, "not JSON", "escort-presence+jwt"), trust, none) == "malformed");
+    CHECK(word(sign(key, "not JSON", "escort-other+jwt"), trust, none) == "unsupported");
     CHECK(word(sign(key, R"({"iss":"x", rubbish)"), trust, none) == "issuer_not_allowed");
     CHECK(word(sign(key, R"({"iss":"x", rubbish)"), trust, std::nullopt) == "malformed");
     CHECK(word(sign(key, R"({"a":{"iss":"inner"},"b":["iss"],"iss":"x"})"), trust, none) ==
@@ -94,7 +96,7 @@ TEST_CASE("judging: signature first, then type, issuer, and only then the payloa
     twice.insert(twice.size() - 1, R"(,"iss":"https://allowed.example")");
     CHECK(word(sign(key, twice), trust, std::vector{rule({"broker.pem"})}) == "invalid");
     CHECK(word(sign(key, twice), trust,
-               std::vector{IssuerRule{"https://allowed.example", {"broker.pem"}, {"approvals"}, {}}}) ==
+               std::vector{IssuerRule{"https://allowed.example", {"broker.pem"}, {"approvals"}, {}, {}}}) ==
           "issuer_not_allowed");
 }
 
@@ -108,8 +110,10 @@ TEST_CASE("judging: the facts say no more than what is proven") {
     CHECK(unproven.key.empty());
     CHECK_FALSE(unproven.seq);
     DocumentFacts proven;
-    const auto list = judge_document(jws, trust_of(key), std::nullopt, proven);
-    REQUIRE(list.has_value());
+    const auto document = judge_document(jws, trust_of(key), std::nullopt, proven);
+    REQUIRE(document.has_value());
+    const auto* list = std::get_if<ApprovalList>(&*document);
+    REQUIRE(list != nullptr);
     CHECK(proven.key == key.thumbprint);
     CHECK(proven.issuer == kIss);
     CHECK(proven.audience == "host:i-0abc");

@@ -73,7 +73,8 @@ TEST_CASE("jws: the trusted key decides the algorithm, never the header") {
             const std::string kid = R"(,"kid":")" + key->thumbprint + "\"";
             CHECK(word(with_header(*key, head + kid + "}"), trust) ==
                   (own ? "verified" : "algorithm_refused"));
-            const bool other_key = alg_from(alg).has_value();
+            const bool other_key =
+                alg_from(alg).has_value() && std::string(alg) != "RS256"; // not for this typ
             CHECK(word(with_header(*key, head + "}"), trust) ==
                   (own ? "verified" : (other_key ? "untrusted_key" : "algorithm_refused")));
         }

@@ -79,7 +79,7 @@ TEST_CASE("signature: RFC 8037 A.4") {
 }
 
 TEST_CASE("keys: generated, written, read back") {
-    for (const Alg alg : {Alg::eddsa, Alg::es256, Alg::es384}) {
+    for (const Alg alg : {Alg::eddsa, Alg::es256, Alg::es384, Alg::rs256}) {
         CAPTURE(to_string(alg));
         const SigningKey key = make_key(alg);
         CHECK(key.thumbprint.size() == 43);
@@ -97,7 +97,14 @@ TEST_CASE("keys: generated, written, read back") {
 
 TEST_CASE("trust: files that hold no usable key") {
     SigningKey rsa;
-    rsa.pkey.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048}));
+    rsa.pkey.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{1024}));
+    SigningKey pss;
+    EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, "RSA-PSS", nullptr);
+    EVP_PKEY* raw = nullptr;
+    REQUIRE(EVP_PKEY_keygen_init(context) == 1);
+    REQUIRE(EVP_PKEY_generate(context, &raw) == 1);
+    EVP_PKEY_CTX_free(context);
+    pss.pkey.reset(raw);
     const SigningKey good = make_key();
     const std::string pem = public_pem(good).value();
     for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
@@ -112,7 +119,8 @@ TEST_CASE("trust: files that hold no usable key") {
              {"-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
               "AES-256-CBC,00\n\nAAAA\n-----END PUBLIC KEY-----\n",
               "is not a public key"},
-             {public_pem(rsa).value(), "is an RSA key"},
+             {public_pem(rsa).value(), "is an RSA key of less than 2048 bits"},
+             {public_pem(pss).value(), "is neither an Ed25519 nor"},
              {curve_pem("P-521"), "is an EC key of another curve"},
              {curve_pem("secp256k1"), "is an EC key of another curve"}}) {
         const auto key = trusted_key_from_pem("x.pem", text);
@@ -143,4 +151,69 @@ TEST_CASE("trust: bad files are told and hide no good one") {
     CHECK(trust->find(two.thumbprint)->file == "d.pem");
     CHECK(trust->find("") == nullptr);
     CHECK_FALSE(load_trust(folder.path("missing")));
+}
+
+TEST_CASE("thumbprint: an RSA key, RFC 7638 §3.1") {
+    const std::string n =
+        base64url_decode("0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1R"
+                         "K7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9"
+                         "yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZg"
+                         "nYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6We"
+                         "Zu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDK"
+                         "gw")
+            .value();
+    BIGNUM* modulus =
+        BN_bin2bn(reinterpret_cast<const unsigned char*>(n.data()), static_cast<int>(n.size()), nullptr);
+    BIGNUM* exponent = BN_new();
+    REQUIRE(BN_set_word(exponent, 65537) == 1);
+    OSSL_PARAM_BLD* build = OSSL_PARAM_BLD_new();
+    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, modulus);
+    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, exponent);
+    OSSL_PARAM* params = OSSL_PARAM_BLD_to_param(build);
+    EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr);
+    EVP_PKEY* raw = nullptr;
+    REQUIRE(EVP_PKEY_fromdata_init(context) == 1);
+    REQUIRE(EVP_PKEY_fromdata(context, &raw, EVP_PKEY_PUBLIC_KEY, params) == 1);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    BN_free(exponent);
+    BN_free(modulus);
+    const Pkey key(raw);
+    CHECK(algorithm_of(key.get()).value() == Alg::rs256);
+    CHECK(thumbprint_of(key.get(), Alg::rs256).value() == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+}
+
+TEST_CASE("trust: breakglass.d beside trust.d") {
+    const TempFolder folder;
+    const SigningKey normal = make_key();
+    const SigningKey emergency = make_key();
+    const SigningKey both = make_key();
+    const SigningKey rsa = make_key(Alg::rs256);
+    std::filesystem::create_directory(folder.path("trust"));
+    folder.write("trust/a.pem", public_pem(normal).value());
+    folder.write("trust/both.pem", public_pem(both).value());
+    folder.write("trust/caep.pem", public_pem(rsa).value());
+    const TrustFolders folders{folder.path("trust"), folder.path("breakglass")};
+    REQUIRE(load_trust(folders).has_value()); // no such folder: no such keys
+    CHECK(load_trust(folders)->keys.size() == 3);
+    CHECK(load_trust(TrustFolders{folder.path("trust"), ""})->keys.size() == 3);
+
+    std::filesystem::create_directory(folder.path("breakglass"));
+    folder.write("breakglass/e.pem", public_pem(emergency).value());
+    folder.write("breakglass/both.pem", public_pem(both).value());
+    folder.write("breakglass/bad.pem", "rubbish");
+    const auto trust = load_trust(folders);
+    REQUIRE(trust.has_value());
+    CHECK(trust->keys.size() == 4);
+    CHECK_FALSE(trust->find(normal.thumbprint)->break_glass);
+    CHECK(trust->find(emergency.thumbprint)->break_glass);
+    CHECK(trust->find(both.thumbprint)->break_glass);
+    CHECK(trust->files_of(both.thumbprint).size() == 1);
+    REQUIRE(trust->problems.size() == 1);
+    CHECK(trust->problems[0].place.file == folder.path("breakglass/bad.pem"));
+
+    folder.write("breakglass/rsa.pem", public_pem(make_key(Alg::rs256)).value());
+    CHECK(load_trust(folders)->problems.size() == 2);
+    CHECK(load_trust(folders)->keys.size() == 4);
 }

@@ -1,11 +1,7 @@
 #include "approvals/store.h"
 
-#include "documents.h"
-#include "policy/temp_folder.h"
+#include "store_host.h"
 
-#include "base/file.h"
-
-#include <filesystem>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,60 +9,8 @@
 
 using namespace escort;
 using namespace escort::test;
+using namespace escort::test::store_host;
 namespace fs = std::filesystem;
-
-namespace {
-
-Moment at(std::int64_t s) {
-    return {kT0 + s, static_cast<std::uint64_t>(1000 + s) * kNsPerSecond};
-}
-// The wall clock may be wrong; CLOCK_BOOTTIME is not.
-ClockReading clocks(std::int64_t s) {
-    return {kT0 + s, static_cast<std::uint64_t>(1000 + (s > 0 ? s : 0)) * kNsPerSecond};
-}
-
-// A host's folders and a store over them; restart() is a new daemon on the same disk.
-struct Host {
-    TempFolder folder;
-    SigningKey key = make_key();
-    TrustSet trust = trust_of(key);
-    IssuerRules rules;
-    std::optional<Store> store;
-
-    Host() {
-        fs::create_directory(folder.path("spool"));
-        restart();
-    }
-    Result<LoadReport> load(std::int64_t s = 0) {
-        store.emplace(StorePaths{folder.path("spool"), folder.path("state")},
-                      LedgerSettings{"i-0abc", {"prod"}, 0}, trust, rules);
-        return store->load(clocks(s));
-    }
-    LoadReport restart(std::int64_t s = 0) {
-        auto report = load(s);
-        REQUIRE(report.has_value());
-        return *report;
-    }
-    Result<Outcome> take_file(const std::string& name, const std::string& content, std::int64_t s = 0) {
-        folder.write("spool/" + name, content);
-        return store->take(folder.path("spool/" + name), at(s));
-    }
-    Outcome take(const std::string& content, std::int64_t s = 0) {
-        auto out = take_file("d.jws", content, s);
-        REQUIRE(out.has_value());
-        return *out;
-    }
-    Outcome take(const ApprovalList& list, std::int64_t s = 0) { return take(sign(key, list), s); }
-    bool admits(std::int64_t s = 0) {
-        for (const Candidate& c : store->ledger().candidates("azsupport", at(s)))
-            if (c.admits()) return true;
-        return false;
-    }
-    bool spool_empty() { return fs::is_empty(folder.path("spool")); }
-    std::vector<std::string> kept() { return list_files(folder.path("state/documents"), ".jws").value(); }
-};
-
-} // namespace
 
 TEST_CASE("store: an accepted document is kept raw and survives a restart") {
     Host host;
@@ -161,7 +105,8 @@ TEST_CASE("store: what is refused, and by which word") {
     CHECK(host.take(good.substr(0, good.size() - 4) + "AAAA").word == "bad_signature");
     CHECK(host.take(good.substr(0, 50)).word == "malformed");
     CHECK(host.take("").word == "malformed");
-    CHECK(host.take(sign(host.key, "{}", "secevent+jwt")).word == "unsupported");
+    CHECK(host.take(sign(host.key, "{}", "JWT")).word == "unsupported");
+    CHECK(host.take(sign(host.key, "{}", "secevent+jwt")).word == "invalid");
     CHECK(host.take(sign(host.key, R"({"iss":"x"})")).word == "invalid");
     CHECK_FALSE(fs::exists(host.folder.path("state/ledger.json")));
     CHECK(host.spool_empty());
@@ -330,7 +275,7 @@ TEST_CASE("store: an issuer rule taken away ends its lists at once") {
     Host host;
     host.take(list_of(3, {approval("a")}));
     const auto rule = [](std::vector<std::string> accounts) {
-        return std::vector{IssuerRule{kIss, {"broker.pem"}, {"approvals"}, std::move(accounts)}};
+        return std::vector{IssuerRule{kIss, {"broker.pem"}, {"approvals"}, std::move(accounts), {}}};
     };
     CHECK(host.store->reverify(host.trust, rule({"az*"}), at(1)).problems.empty());
     CHECK(host.admits(1));
