@@ -72,7 +72,7 @@ TEST_CASE("settings: every key that works now") {
         "  - {iss: 'https://broker.example.gov', keys: [broker-2026.pem, broker-2027.pem], types: "
         "[approvals, presence],\n"
         "     accounts: ['az*'], revokes_for: []}\n"
-        "  - {iss: other, keys: [o.pem]}\n"
+        "  - {iss: other, keys: [o.pem], revokes_for: ['https://broker.example.gov']}\n"
         "paths: {policies: /a, trust: /b, breakglass: /c, spool: /d, state: /e, run: /f, pins: /g}\n"
         "mode_override: observe\n"
         "tier: {require: deny}\n"
@@ -89,6 +89,8 @@ TEST_CASE("settings: every key that works now") {
     CHECK(first.accounts == std::vector<std::string>{"az*"});
     CHECK(settings.issuers->at(1).types.size() == 3);
     CHECK_FALSE(settings.issuers->at(1).accounts);
+    CHECK(first.revokes_for.empty());
+    CHECK(settings.issuers->at(1).revokes_for == std::vector<std::string>{"https://broker.example.gov"});
     CHECK(settings.paths.policies == "/a");
     CHECK(settings.paths.pins == "/g");
     CHECK(settings.mode_override == Mode::observe);
@@ -127,8 +129,8 @@ TEST_CASE("settings: what is refused, and where") {
          "\"approval\" (did you mean \"approvals\"?)"},
         {"issuers: [{iss: a, keys: [a.pem], accounts: ['a:b']}]\n",
          "s.yaml:1:46: error: issuers.accounts: \"a:b\" holds a character that no account name can have"},
-        {"issuers: [{iss: a, keys: [a.pem], revokes_for: [b]}]\n",
-         "s.yaml:1:48: error: issuers.revokes_for is not supported yet"},
+        {"issuers: [{iss: a, keys: [a.pem], revokes_for: b}]\n",
+         "s.yaml:1:48: error: issuers.revokes_for must be a list, found a string"},
         {"paths: {spool: var/spool}\n", "s.yaml:1:16: error: paths.spool: \"var/spool\" is no absolute path"},
         {"paths: {spol: /x}\n",
          "s.yaml:1:9: error: unknown key \"spol\" under paths (did you mean \"spool\"?)"},
