@@ -94,6 +94,7 @@ TEST_CASE("values: patterns") {
     CHECK(wrong_pattern("a{0,1025}") == much);
     CHECK(wrong_pattern("(a{30}){30}") == "");
     CHECK(wrong_pattern("(a{40}){40}") == much);
+    CHECK(wrong_pattern("a{40}{40}") == much);
     CHECK(wrong_pattern("(((((a?b?){5}){5}){5}){5}){5}") == much);
     CHECK(wrong_pattern("[{9]{1000}") == "");
     CHECK(wrong_pattern("[\\]{9]{1000}") == "");
