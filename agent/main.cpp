@@ -21,7 +21,7 @@ void print(const escort::Diagnostics& diagnostics) {
 int check(const escort::Settings& settings) {
     escort::Diagnostics diagnostics;
     const auto policies = escort::load_policies(settings.paths.policies, diagnostics);
-    auto trust = escort::load_trust(settings.paths.trust);
+    auto trust = escort::load_trust(escort::TrustFolders{settings.paths.trust, settings.paths.breakglass});
     if (!trust)
         (void)std::fprintf(stderr, "escortd: %s\n", trust.error().text().c_str());
     else

@@ -7,7 +7,7 @@ _escortctl_ids() {
 
 _escortctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status sessions session approvals explain kill freeze thaw reload policy document keygen approve revoke"
+    local commands="status sessions session approvals explain kill freeze thaw deny undeny reload policy document keygen approve revoke"
     COMPREPLY=()
 
     case $prev in
@@ -17,7 +17,7 @@ _escortctl() {
         return
         ;;
     --type)
-        mapfile -t COMPREPLY < <(compgen -W "approvals" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "approvals breakglass presence revocation" -- "$cur")
         return
         ;;
     --alg)
@@ -39,12 +39,18 @@ _escortctl() {
     reload) options+=" --dry-run" ;;
     revoke) options+=" --key --host" words=$(_escortctl_ids approvals) ;;
     explain) options+=" --from --key --key-id --at --entry" words=$(compgen -u) ;;
-    approve) options+=" --for --ticket --engineer --not-before --also --key --host" words=$(compgen -u) ;;
+    approve)
+        options+=" --for --ticket --engineer --not-before --also --citizenship --screening --location --asserted-by"
+        options+=" --escort --escort-citizenship --escort-screening --approver --source --key-fingerprint --key-id"
+        options+=" --max-sessions --max-duration --key --host"
+        words=$(compgen -u)
+        ;;
+    deny | undeny) [ "$COMP_CWORD" -eq 2 ] && words="approval engineer account" ;;
     keygen) options+=" --alg" ;;
     policy) [ "$COMP_CWORD" -eq 2 ] && words="check show" ;;
     document)
         [ "$COMP_CWORD" -eq 2 ] && words="sign verify show"
-        options+=" --key --type --trust --out"
+        options+=" --key --type --trust --breakglass --out"
         ;;
     esac
     if [[ $cur == -* ]]; then

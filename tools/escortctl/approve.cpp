@@ -6,9 +6,6 @@
 #include "escortctl/words.h"
 #include "output/one_line.h"
 
-#include <fmt/format.h>
-#include <sys/random.h>
-
 namespace escort::ctl {
 
 namespace {
@@ -22,13 +19,41 @@ struct ApproveOptions {
     std::string key = kLocalKey;
     std::string host;
     std::vector<std::string> also;
+    std::vector<std::string> approvers, citizenship, screening, source, fingerprints, key_ids;
+    std::string escort;
+    std::vector<std::string> escort_citizenship, escort_screening;
+    std::string country;
+    std::string asserted_by = "escortctl";
+    std::uint32_t max_sessions = 0; // none
+    std::string max_duration;
 };
 
-Outcome<std::string> new_id() {
-    std::uint32_t random = 0;
-    if (::getrandom(&random, sizeof random, 0) != static_cast<ssize_t>(sizeof random))
-        return failure(Exit::not_so, "approve", "the kernel gave no random number");
-    return fmt::format("apr-{:08x}", random);
+// Who is approved, and what he and his session must meet.
+Status add_people(const ApproveOptions& options, std::int64_t now, Approval& approval) {
+    approval.engineer.id = options.engineer;
+    approval.engineer.citizenship = options.citizenship;
+    approval.engineer.screening = options.screening;
+    if (!options.country.empty())
+        approval.engineer.location = Location{options.country, options.asserted_by, now};
+    approval.approvers = options.approvers;
+    if (!options.escort.empty())
+        approval.escort = Escort{options.escort, options.escort_citizenship, options.escort_screening};
+    else if (!options.escort_citizenship.empty() || !options.escort_screening.empty())
+        return fail("--escort", "is missing: whose citizenship or screening is it?");
+    return {};
+}
+
+Status add_limits(const ApproveOptions& options, Approval& approval) {
+    approval.also = options.also;
+    approval.source = options.source;
+    approval.ssh = {options.fingerprints, options.key_ids};
+    if (options.max_sessions != 0) approval.max_sessions = options.max_sessions;
+    if (options.max_duration.empty()) return {};
+    approval.max_duration = parse_duration(options.max_duration);
+    if (!approval.max_duration)
+        return fail("--max-duration", "is no duration: " + options.max_duration,
+                    "Write it like 90s, 15m, 1h.");
+    return {};
 }
 
 Outcome<Approval> approval_of(const ApproveOptions& options, std::int64_t now) {
@@ -44,16 +69,16 @@ Outcome<Approval> approval_of(const ApproveOptions& options, std::int64_t now) {
                            "Write it like 2026-01-01T09:30:00Z, or in seconds since the epoch.");
         from = *time;
     }
-    auto id = new_id();
-    if (!id) return tl::unexpected<Failure>(id.error());
+    auto id = random_id("apr-");
+    if (!id) return tl::unexpected<Failure>(Failure{Exit::not_so, id.error()});
     Approval approval;
     approval.jti = std::move(*id);
     approval.account = options.account;
     approval.nbf = from;
     approval.exp = from + *lasting;
-    approval.engineer.id = options.engineer;
     if (!options.ticket.empty()) approval.ticket = Ticket{"", options.ticket};
-    approval.also = options.also;
+    for (const auto& added : {add_people(options, now, approval), add_limits(options, approval)})
+        if (!added) return tl::unexpected<Failure>(Failure{Exit::usage, added.error()});
     return approval;
 }
 
@@ -99,18 +124,38 @@ Outcome<Exit> approve(const Context& context, const ApproveOptions& options) {
     return Exit::done;
 }
 
+void declare_people(CLI::App& app, ApproveOptions& options) {
+    // A list is the option again and again: an ID must not swallow the words behind it.
+    const auto list = [&app](const char* name, std::vector<std::string>& into, const char* help) {
+        app.add_option(name, into, help)->take_all()->expected(1)->allow_extra_args(false);
+    };
+    app.add_option("--engineer", options.engineer, "The engineer's id")->capture_default_str();
+    list("--citizenship", options.citizenship, "A citizenship of the engineer: US");
+    list("--screening", options.screening, "A screening that the engineer has");
+    app.add_option("--location", options.country, "The country the engineer is in: US");
+    app.add_option("--asserted-by", options.asserted_by, "Who says so")->capture_default_str();
+    app.add_option("--escort", options.escort, "The escort's id");
+    list("--escort-citizenship", options.escort_citizenship, "A citizenship of the escort");
+    list("--escort-screening", options.escort_screening, "A screening that the escort has");
+    list("--approver", options.approvers, "The id of someone who approved");
+    list("--also", options.also, "A further support account that the session may turn into");
+    list("--source", options.source, "A network the session may come from: 203.0.113.0/24");
+    list("--key-fingerprint", options.fingerprints,
+         "An SSH key of the engineer: SHA256:..., as ssh-keygen -l has it");
+    list("--key-id", options.key_ids, "The key id of the engineer's SSH certificate");
+}
+
 Run declare_approve(CLI::App& app) {
     const auto options = std::make_shared<ApproveOptions>();
     app.add_option("ACCOUNT", options->account, "The support account")->required();
     app.add_option("--for", options->lasting, "How long: 90s, 15m, 1h; at most 24h")->required();
     app.add_option("--ticket", options->ticket, "The ticket's id");
-    app.add_option("--engineer", options->engineer, "The engineer's id")->capture_default_str();
     app.add_option("--not-before", options->not_before,
                    "When the window opens (RFC 3339 or epoch); default: now");
-    app.add_option("--also", options->also, "A further support account that the session may turn into")
-        ->take_all()
-        ->expected(1)
-        ->allow_extra_args(false);
+    declare_people(app, *options);
+    app.add_option("--max-sessions", options->max_sessions, "How many sessions at once")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--max-duration", options->max_duration, "How long one session may last: 1h");
     app.add_option("--key", options->key, "The private key to sign with")->capture_default_str();
     app.add_option("--host", options->host, "The host's id; default: what the daemon says");
     return [options](const Context& context) { return approve(context, *options); };

@@ -25,6 +25,7 @@ struct Places {
     std::string socket;
     std::string spool;
     std::string trust;
+    std::string breakglass;
 };
 
 class Context {
@@ -68,6 +69,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> explain_commands();
 [[nodiscard]] std::vector<Command> act_commands();
 [[nodiscard]] std::vector<Command> freeze_commands();
+[[nodiscard]] std::vector<Command> deny_commands();
 [[nodiscard]] std::vector<Command> policy_commands();
 [[nodiscard]] std::vector<Command> document_commands();
 [[nodiscard]] std::vector<Command> keygen_commands();

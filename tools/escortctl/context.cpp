@@ -10,7 +10,7 @@ Outcome<Places> Context::places() const {
     const auto settings = load_settings(config_, sources, diagnostics);
     if (settings) {
         const Paths& paths = settings->paths;
-        return Places{paths.run + "/control.sock", paths.spool, paths.trust};
+        return Places{paths.run + "/control.sock", paths.spool, paths.trust, paths.breakglass};
     }
     for (const Diagnostic& diagnostic : diagnostics)
         if (diagnostic.severity == Severity::error)

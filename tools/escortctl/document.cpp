@@ -1,11 +1,10 @@
-// escortctl document sign, verify, show: all without a daemon.
-#include "approvals/document.h"
+// escortctl document verify, show: all without a daemon.
+#include "approvals/judge.h"
 #include "approvals/jws.h"
-#include "approvals/signing.h"
 #include "approvals/trust.h"
 #include "base/file.h"
 #include "escortctl/command.h"
-#include "escortctl/payload.h"
+#include "escortctl/sign.h"
 #include "output/one_line.h"
 
 namespace escort::ctl {
@@ -18,70 +17,14 @@ tl::unexpected<Failure> not_so(Error error) {
     return tl::unexpected<Failure>(Failure{Exit::not_so, std::move(error)});
 }
 
-struct SignOptions {
-    std::string key;
-    std::string type = "approvals";
-    std::string file;
-    std::string out;
-    bool force = false;
-};
-
-Outcome<Exit> sign(const Context& context, const SignOptions& options) {
-    if (options.type == "presence" || options.type == "revocation")
-        return failure(Exit::usage, "--type " + options.type, "is not supported yet");
-    if (options.type != "approvals")
-        return failure(Exit::usage, "--type",
-                       "is not one of approvals, presence, revocation: " + options.type);
-    const auto content = read_file(options.file, kDocumentLimit);
-    if (!content) return not_so(content.error());
-    Diagnostics diagnostics;
-    auto claims = claims_from(options.file, *content, diagnostics);
-    if (!claims) {
-        for (const Diagnostic& diagnostic : diagnostics)
-            context.output.err << one_line(diagnostic.text()) << '\n';
-        return failure(Exit::not_so, options.file, "holds no claims that can be read");
-    }
-    add_defaults(*claims, context.output.now);
-    const std::string payload = claims->dump(-1, ' ', false, json::error_handler_t::replace);
-    if (!options.force)
-        if (const auto checked = parse_approvals(payload); !checked)
-            return failure(Exit::not_so, options.file, checked.error().text,
-                           "Sign it all the same with --force.");
-
-    const auto key = load_signing_key(options.key);
-    if (!key) return not_so(key.error());
-    const auto document = sign_jws(*key, kApprovalsType, payload);
-    if (!document) return not_so(document.error());
-    if (!options.out.empty()) {
-        if (const auto written = write_file_atomically(options.out, *document, 0644); !written)
-            return not_so(written.error());
-        return Exit::done;
-    }
-    if (context.json)
-        print_json(context.output,
-                   {{"document", *document}, {"sha256", sha256_hex(*document)}, {"key", key->thumbprint}});
-    else
-        context.output.out << *document << '\n';
-    return Exit::done;
-}
-
-Run declare_sign(CLI::App& app) {
-    const auto options = std::make_shared<SignOptions>();
-    app.add_option("--key", options->key, "The private key (PEM)")->required();
-    app.add_option("--type", options->type, "approvals")->required();
-    app.add_option("--out", options->out, "Write it there, by rename, instead of to stdout");
-    app.add_flag("--force", options->force, "Sign claims that every host will refuse (for tests)");
-    app.add_option("FILE", options->file, "The claims, as YAML or JSON")->required();
-    return [options](const Context& context) { return sign(context, *options); };
-}
-
 json approval_json(const Approval& approval) {
     return {{"id", approval.jti},
             {"account", approval.account.empty() ? approval.unit : approval.account},
             {"engineer", approval.engineer.id},
             {"ticket", approval.ticket ? approval.ticket->id : ""},
             {"not_before", approval.nbf},
-            {"expires", approval.exp}};
+            {"expires", approval.exp},
+            {"emergency", approval.emergency ? json(approval.emergency->reason) : json()}};
 }
 
 json list_json(const ApprovalList& list) {
@@ -90,40 +33,71 @@ json list_json(const ApprovalList& list) {
         approvals.push_back(approval_json(approval));
     return {{"issuer", list.issuer},  {"audience", list.audience}, {"subject", list.subject},
             {"seq", list.seq},        {"issued", list.iat},        {"expires", list.exp},
-            {"approvals", approvals}, {"revoked", list.revoked}};
+            {"approvals", approvals}, {"revoked", list.revoked},   {"break_glass", list.break_glass}};
 }
 
-void print_list(const Output& output, const json& list) {
-    print_pairs(output, {{"issuer", {text_of(list, "issuer")}},
-                         {"audience", {text_of(list, "audience")}},
-                         {"list", {text_of(list, "subject")}},
-                         {"seq", {text_of(list, "seq")}},
-                         {"issued", time_cell(number_of(list, "issued"))},
-                         {"expires", time_cell(number_of(list, "expires"))},
-                         {"revoked", {text_of(list, "revoked")}}});
-    for (const json& approval : list_of(list, "approvals")) {
+json lease_json(const LeaseDocument& lease) {
+    return {{"issuer", lease.issuer}, {"audience", lease.audience}, {"issued", lease.iat},
+            {"expires", lease.exp},   {"approval", lease.approval}, {"escort", lease.escort}};
+}
+
+json revocation_json(const RevocationDocument& event) {
+    return {{"issuer", event.issuer},
+            {"audience", event.audience},
+            {"issued", event.iat},
+            {"id", event.jti},
+            {"session", event.session}};
+}
+
+json document_json(const SignedDocument& document) {
+    if (const auto* list = std::get_if<ApprovalList>(&document)) return list_json(*list);
+    if (const auto* lease = std::get_if<LeaseDocument>(&document)) return lease_json(*lease);
+    return revocation_json(std::get<RevocationDocument>(document));
+}
+
+// The claims that every type may have first, then a list's approvals.
+void print_document(const Output& output, const json& document) {
+    std::vector<std::pair<std::string, Cell>> pairs{{"issuer", {text_of(document, "issuer")}},
+                                                    {"audience", {text_of(document, "audience")}}};
+    const auto add = [&](const std::string& title, const char* key) {
+        if (document.contains(key)) pairs.emplace_back(title, text_of(document, key));
+    };
+    add("list", "subject");
+    add("seq", "seq");
+    pairs.emplace_back("issued", time_cell(number_of(document, "issued")));
+    if (document.contains("expires"))
+        pairs.emplace_back("expires", time_cell(number_of(document, "expires")));
+    add("revoked", "revoked");
+    add("approval", "approval");
+    add("escort", "escort");
+    add("revokes", "session");
+    print_pairs(output, pairs);
+    for (const json& approval : list_of(document, "approvals")) {
         const std::string ticket = text_of(approval, "ticket");
+        const std::string emergency = text_of(approval, "emergency");
         print_pairs(output, {{"approval",
                               {text_of(approval, "id") + " " + text_of(approval, "account") + " engineer " +
                                text_of(approval, "engineer") + (ticket.empty() ? "" : " ticket " + ticket) +
                                " from " + time_cell(number_of(approval, "not_before")).human + " until " +
-                               time_cell(number_of(approval, "expires")).human}}});
+                               time_cell(number_of(approval, "expires")).human +
+                               (emergency.empty() ? "" : " BREAK-GLASS: " + emergency)}}});
     }
 }
 
 struct VerifyOptions {
     std::string file;
-    std::string trust;
+    TrustFolders folders;
 };
 
 Outcome<TrustSet> trust_of(const Context& context, const VerifyOptions& options) {
-    std::string folder = options.trust;
-    if (folder.empty()) {
+    TrustFolders folders = options.folders;
+    if (folders.trust.empty()) {
         const auto places = context.places();
         if (!places) return tl::unexpected<Failure>(places.error());
-        folder = places->trust;
+        folders.trust = places->trust;
+        if (folders.breakglass.empty()) folders.breakglass = places->breakglass;
     }
-    auto trust = load_trust(folder);
+    auto trust = load_trust(folders);
     if (!trust) return not_so(trust.error());
     for (const Diagnostic& problem : trust->problems)
         context.output.err << one_line(problem.text()) << '\n';
@@ -142,33 +116,38 @@ Outcome<Exit> verify(const Context& context, const VerifyOptions& options) {
         return failure(Exit::not_so, options.file,
                        std::string(to_string(refusal.code)) + ": " + refusal.text);
     };
-    const auto document = verify_jws(*content, *trust);
+    // Which issuer may use which key is the settings' word and the daemon's to judge.
+    DocumentFacts facts;
+    const auto document = judge_document(*content, *trust, std::nullopt, facts);
     if (!document) return refused(document.error());
-    if (const auto type = check_type(document->typ); !type) return refused(type.error());
-    const auto list = parse_approvals(document->payload);
-    if (!list) return refused(list.error());
 
-    json result = list_json(*list);
+    json result = document_json(*document);
     if (context.json) {
         result["valid"] = true;
-        result["key"] = document->key;
-        result["sha256"] = document->sha256;
+        result["typ"] = facts.typ;
+        result["key"] = facts.key;
+        result["sha256"] = facts.sha256;
         print_json(context.output, result);
         return Exit::done;
     }
     std::string files;
-    for (const auto& file : trust->files_of(document->key))
+    for (const auto& file : trust->files_of(facts.key))
         files += (files.empty() ? "" : ", ") + file;
     print_pairs(context.output,
-                {{"signed by", {document->key + " (" + files + ")"}}, {"sha256", {document->sha256}}});
-    print_list(context.output, result);
+                {{"signed by", {facts.key + " (" + files + (facts.break_glass ? ", break-glass" : "") + ")"}},
+                 {"typ", {facts.typ}},
+                 {"sha256", {facts.sha256}}});
+    print_document(context.output, result);
     return Exit::done;
 }
 
 Run declare_verify(CLI::App& app) {
     const auto options = std::make_shared<VerifyOptions>();
     app.add_option("FILE", options->file, "The signed document")->required();
-    app.add_option("--trust", options->trust, "Folder of trusted public keys (default: by the settings)");
+    app.add_option("--trust", options->folders.trust,
+                   "Folder of trusted public keys (default: by the settings)");
+    app.add_option("--breakglass", options->folders.breakglass,
+                   "Folder of break-glass keys (default: by the settings; none with --trust)");
     return [options](const Context& context) { return verify(context, *options); };
 }
 
@@ -205,7 +184,7 @@ Run declare_show(CLI::App& app) {
 } // namespace
 
 std::vector<Command> document_commands() {
-    return {{"document sign", "Sign a document", declare_sign},
+    return {sign_command(),
             {"document verify", "Check a document's signature and form; exit 1 when it would be refused",
              declare_verify},
             {"document show", "Print a document without trusting it", declare_show}};

@@ -29,7 +29,8 @@ Outcome<Pems> pems_of(const SigningKey& key) {
 
 Outcome<Exit> keygen(const Context& context, const KeygenOptions& options) {
     const auto alg = alg_from(options.alg);
-    if (!alg) return failure(Exit::usage, "--alg", "is not one of EdDSA, ES256, ES384: " + options.alg);
+    if (!alg || *alg == Alg::rs256)
+        return failure(Exit::usage, "--alg", "is not one of EdDSA, ES256, ES384: " + options.alg);
     const auto key = generate_key(*alg);
     if (!key) return tl::unexpected<Failure>(Failure{Exit::not_so, key.error()});
     const auto pems = pems_of(*key);

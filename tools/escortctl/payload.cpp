@@ -1,7 +1,9 @@
 #include "escortctl/payload.h"
 
 #include "approvals/document.h"
+#include "approvals/revocation.h"
 #include "escortctl/broker.h"
+#include "escortctl/words.h"
 #include "policy/scalars.h"
 
 #include <algorithm>
@@ -13,6 +15,8 @@ namespace escort::ctl {
 namespace {
 
 using nlohmann::ordered_json;
+
+constexpr std::int64_t kLeaseSeconds = 60;
 
 // An integer of the core schema: decimal with a sign, 0o17, 0x1f. What fits no 64 bits stays a number as a
 // float.
@@ -75,16 +79,49 @@ std::optional<ordered_json> claims_from(const std::string& file, const std::stri
     return std::nullopt;
 }
 
-void add_defaults(ordered_json& claims, std::int64_t now) {
-    if (!claims.contains("iat")) claims["iat"] = now;
-    if (claims.contains("exp") || !claims["iat"].is_number_integer()) return;
+std::optional<PayloadType> payload_type(const std::string& word) {
+    if (word == "approvals") return PayloadType::approvals;
+    if (word == "breakglass") return PayloadType::breakglass;
+    if (word == "presence") return PayloadType::presence;
+    if (word == "revocation") return PayloadType::revocation;
+    return std::nullopt;
+}
+
+namespace {
+
+std::int64_t last_end(const ordered_json& claims) {
     std::int64_t last = 0;
     const auto approvals = claims.find("approvals");
     if (approvals != claims.end() && approvals->is_array())
         for (const auto& approval : *approvals)
             if (approval.is_object() && approval.contains("exp") && approval["exp"].is_number_integer())
                 last = std::max(last, approval["exp"].get<std::int64_t>());
-    claims["exp"] = list_expiry(claims["iat"].get<std::int64_t>(), last);
+    return last;
+}
+
+Status add_event(ordered_json& claims) {
+    if (!claims.contains("events")) claims["events"][kSessionRevoked] = ordered_json::object();
+    if (claims.contains("jti")) return {};
+    const auto id = random_id("set-");
+    if (!id) return tl::unexpected(id.error());
+    claims["jti"] = *id;
+    return {};
+}
+
+} // namespace
+
+Status add_defaults(ordered_json& claims, PayloadType type, std::int64_t now) {
+    if (!claims.contains("iat")) claims["iat"] = now;
+    if (type == PayloadType::revocation) return add_event(claims);
+    if (claims.contains("exp") || !claims["iat"].is_number_integer()) return {};
+    const auto iat = claims["iat"].get<std::int64_t>();
+    if (type == PayloadType::presence)
+        claims["exp"] = iat + kLeaseSeconds;
+    else if (type == PayloadType::breakglass)
+        claims["exp"] = std::min(list_expiry(iat, last_end(claims)), iat + kBreakGlassLifetime);
+    else
+        claims["exp"] = list_expiry(iat, last_end(claims));
+    return {};
 }
 
 } // namespace escort::ctl

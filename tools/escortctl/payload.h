@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/diagnostic.h"
+#include "base/result.h"
 #include "policy/yaml.h"
 
 #include <cstdint>
@@ -19,8 +20,14 @@ namespace escort::ctl {
 [[nodiscard]] std::optional<nlohmann::ordered_json> claims_from(const std::string& file,
                                                                 const std::string& content, Diagnostics& out);
 
-// Puts in what a list's author may leave out: `iat` is now, `exp` the end of the last approval, but 5 minutes
-// at least and 24 hours at most after `iat`.
-void add_defaults(nlohmann::ordered_json& claims, std::int64_t now);
+// What a document is made for: `--type`. Break-glass is a list of its own kind.
+enum class PayloadType { approvals, breakglass, presence, revocation };
+
+[[nodiscard]] std::optional<PayloadType> payload_type(const std::string& word);
+
+// Puts in what an author may leave out. `iat` is now. `exp` of a list is the end of its last approval, but 5
+// minutes at least and 24 hours (break-glass: 4) at most after `iat`; of a lease a minute after it. A
+// revocation gets its `events`, and a `jti` by chance. An error: no random number is to be had.
+[[nodiscard]] Status add_defaults(nlohmann::ordered_json& claims, PayloadType type, std::int64_t now);
 
 } // namespace escort::ctl

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/random.h>
 
 namespace escort::ctl {
 
@@ -130,6 +131,13 @@ std::string elapsed_text(std::int64_t microseconds) {
 
 std::string counted(std::int64_t count, const std::string& one, const std::string& many) {
     return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+Result<std::string> random_id(const std::string& prefix) {
+    std::uint32_t random = 0;
+    if (::getrandom(&random, sizeof random, 0) != static_cast<ssize_t>(sizeof random))
+        return fail(prefix, "the kernel gave no random number");
+    return fmt::format("{}{:08x}", prefix, random);
 }
 
 } // namespace escort::ctl

@@ -1,6 +1,8 @@
 // Durations, times and numbers as people write and read them on a command line.
 #pragma once
 
+#include "base/result.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,5 +28,8 @@ namespace escort::ctl {
 
 // "1 session", "2 sessions", "0 processes".
 [[nodiscard]] std::string counted(std::int64_t count, const std::string& one, const std::string& many);
+
+// The prefix and eight hex digits by chance. An error: the kernel gives no random number.
+[[nodiscard]] Result<std::string> random_id(const std::string& prefix);
 
 } // namespace escort::ctl

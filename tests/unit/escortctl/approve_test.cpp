@@ -115,6 +115,74 @@ TEST_CASE("escortctl approve, revoke: one list that grows and shrinks") {
     CHECK(again.err.find("has no approval " + id) != std::string::npos);
 }
 
+TEST_CASE("escortctl approve: whom, from where, with which key, under whose eyes") {
+    const Home home;
+    REQUIRE(run_ctl(home, {"keygen", home.file("k")}).code == 0);
+    Daemon daemon(home);
+    const std::string fingerprint = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+    const Ran made = run_ctl(home, approve(home, {"--for",
+                                                  "1h",
+                                                  "--engineer",
+                                                  "eng-42",
+                                                  "--citizenship",
+                                                  "US",
+                                                  "--citizenship",
+                                                  "CA",
+                                                  "--screening",
+                                                  "tier3",
+                                                  "--location",
+                                                  "US",
+                                                  "--asserted-by",
+                                                  "facility",
+                                                  "--escort",
+                                                  "esc-9",
+                                                  "--approver",
+                                                  "iso-3",
+                                                  "--escort-screening",
+                                                  "tier5",
+                                                  "--source",
+                                                  "10.0.0.0/8",
+                                                  "--escort-citizenship",
+                                                  "US",
+                                                  "--source",
+                                                  "fd00::/8",
+                                                  "--key-fingerprint",
+                                                  fingerprint,
+                                                  "--key-id",
+                                                  "eng-42",
+                                                  "--max-sessions",
+                                                  "2",
+                                                  "--max-duration",
+                                                  "30m"}));
+    CAPTURE(made.err);
+    REQUIRE(made.code == 0);
+    const Approval approved = daemon.list.value().approvals.at(0);
+    CHECK(approved.engineer.citizenship == std::vector<std::string>{"US", "CA"});
+    CHECK(approved.engineer.screening == std::vector<std::string>{"tier3"});
+    REQUIRE(approved.engineer.location);
+    CHECK(approved.engineer.location->country == "US");
+    CHECK(approved.engineer.location->asserted_by == "facility");
+    CHECK(approved.engineer.location->at == kNow);
+    REQUIRE(approved.escort);
+    CHECK(approved.escort->id == "esc-9");
+    CHECK(approved.escort->screening == std::vector<std::string>{"tier5"});
+    CHECK(approved.escort->citizenship == std::vector<std::string>{"US"});
+    CHECK(approved.approvers == std::vector<std::string>{"iso-3"});
+    CHECK(approved.source == std::vector<std::string>{"10.0.0.0/8", "fd00::/8"});
+    CHECK(approved.ssh.fingerprints == std::vector<std::string>{fingerprint});
+    CHECK(approved.ssh.key_ids == std::vector<std::string>{"eng-42"});
+    CHECK(approved.max_sessions == 2u);
+    CHECK(approved.max_duration == 1800);
+
+    CHECK(run_ctl(home, approve(home, {"--for", "1h", "--source", "10.0.0.1"})).err.find("source[0]") !=
+          std::string::npos);
+    CHECK(run_ctl(home, approve(home, {"--for", "1h", "--location", "usa"})).code == 2);
+    CHECK(run_ctl(home, approve(home, {"--for", "1h", "--max-sessions", "0"})).code == 2);
+    CHECK(run_ctl(home, approve(home, {"--for", "1h", "--max-duration", "soon"})).code == 2);
+    CHECK(run_ctl(home, approve(home, {"--for", "1h", "--escort-screening", "tier5"})).code == 2);
+    CHECK(daemon.list->approvals.size() == 1);
+}
+
 TEST_CASE("escortctl approve: what goes wrong says why and what to do") {
     const Home home;
     Daemon daemon(home);

@@ -129,8 +129,67 @@ TEST_CASE("escortctl document sign: what no host would take is signed by force a
         CAPTURE(bad);
         CHECK(sign(bad, true).code == 1);
     }
-    CHECK(run_ctl(home, {"document", "sign", "--key", "k", "--type", "presence", "f"}).code == 2);
     CHECK(run_ctl(home, {"document", "sign", "--key", "k", "--type", "other", "f"}).code == 2);
+}
+
+TEST_CASE("escortctl document: leases, revocations and break-glass lists, with what may be left out") {
+    const Home home;
+    REQUIRE(run_ctl(home, {"keygen", home.file("broker")}).code == 0);
+    REQUIRE(run_ctl(home, {"keygen", home.file("emergency")}).code == 0);
+    std::filesystem::copy(home.file("broker.pem"), home.file("trust/broker.pem"));
+    std::filesystem::create_directory(home.file("breakglass"));
+    std::filesystem::copy(home.file("emergency.pem"), home.file("breakglass/emergency.pem"));
+    const auto sign = [&](const std::string& type, const std::string& yaml,
+                          const std::string& key = "broker") {
+        home.write("claims.yaml", yaml);
+        const Ran made = run_ctl(home, {"document", "sign", "--key", home.file(key + ".key"), "--type", type,
+                                        home.file("claims.yaml")});
+        home.write("made.jws", made.out);
+        return made;
+    };
+    const auto verify = [&](bool terminal = false) {
+        std::vector<std::string> words{"document",         "verify",       home.file("made.jws"),  "--trust",
+                                       home.file("trust"), "--breakglass", home.file("breakglass")};
+        if (!terminal) words.emplace_back("--json");
+        return run_ctl(home, words, terminal);
+    };
+
+    REQUIRE(sign("presence", "iss: b\naud: host:host-1\napproval: apr-1\nescort: esc-9\n").code == 0);
+    json lease = json::parse(verify().out);
+    CHECK(lease["typ"] == "escort-presence+jwt");
+    CHECK(lease["approval"] == "apr-1");
+    CHECK(lease["escort"] == "esc-9");
+    CHECK(lease["issued"] == kNow);
+    CHECK(lease["expires"] == kNow + 60);
+    CHECK(verify(true).out.find("escort     esc-9") != std::string::npos);
+    CHECK(sign("presence", "iss: b\naud: host:host-1\napproval: apr-1\n").err.find("escort: is missing") !=
+          std::string::npos);
+
+    const std::string revocation =
+        "iss: b\nsub_id: {format: complex, session: {format: opaque, id: 7f3a2c1e-42}}\n";
+    REQUIRE(sign("revocation", revocation).code == 0);
+    json event = json::parse(verify().out);
+    CHECK(event["typ"] == "secevent+jwt");
+    CHECK(event["session"] == "7f3a2c1e-42");
+    CHECK(event["id"].get<std::string>().starts_with("set-"));
+    CHECK_FALSE(event.contains("expires"));
+    CHECK(verify(true).out.find("revokes    7f3a2c1e-42") != std::string::npos);
+    CHECK(sign("revocation", "iss: b\n").code == 1);
+
+    const std::string list =
+        "iss: b\naud: host:host-1\nseq: 1\napprovals:\n"
+        "  - {jti: brk-1, account: azsupport, nbf: 1767225600, exp: 1767232800, engineer: {id: eng-42},"
+        " emergency: {authority: CISO on duty, reason: broker down}}\n";
+    REQUIRE(sign("breakglass", list, "emergency").code == 0);
+    json emergency = json::parse(verify().out);
+    CHECK(emergency["break_glass"] == true);
+    CHECK(emergency["approvals"][0]["emergency"] == "broker down");
+    CHECK(verify(true).out.find("BREAK-GLASS: broker down") != std::string::npos);
+    CHECK(verify(true).out.find("(emergency.pem, break-glass)") != std::string::npos);
+    REQUIRE(sign("breakglass", list).code == 0); // by a key of trust.d
+    CHECK(verify().code == 1);
+    CHECK(sign("approvals", list).code == 1);
+    CHECK(sign("breakglass", kList).code == 1);
 }
 
 TEST_CASE("escortctl policy check: FILE:LINE:COLUMN, exit code, JSON") {
