@@ -22,6 +22,9 @@ struct ring_buffer;
 
 namespace escort {
 
+// Where the masks of user managers are made, and which of them are ours.
+[[nodiscard]] UserManagerPaths user_manager_paths(const Settings& settings);
+
 class Daemon {
   public:
     explicit Daemon(Settings settings);

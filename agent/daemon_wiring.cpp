@@ -109,10 +109,13 @@ void Daemon::tell_gate() {
                                "check space and permissions of the run folder");
 }
 
+UserManagerPaths user_manager_paths(const Settings& settings) {
+    return {"/run/systemd/system", settings.paths.run + "/masked-managers"};
+}
+
 void Daemon::start_logind() {
     bus_ = std::make_unique<Bus>(loop_.get());
-    user_managers_ = std::make_unique<UserManagers>(
-        *bus_, UserManagerPaths{"/run/systemd/system", agent_.settings.paths.run + "/masked-managers"});
+    user_managers_ = std::make_unique<UserManagers>(*bus_, user_manager_paths(agent_.settings));
     user_managers_->on_error = [this](const Error& error) {
         agent_.health->degrade("user_managers", error.text(), error.hint);
     };
@@ -124,10 +127,10 @@ void Daemon::start_logind() {
 
 void Daemon::found_login(const LoginSession& session) {
     if (agent_.sessions)
-        agent_.sessions->found_logind(
-            static_cast<std::uint32_t>(session.leader),
-            session.audit_session == 0 ? std::nullopt : std::optional(session.audit_session), session.id,
-            session.scope);
+        agent_.sessions->found_logind(static_cast<std::uint32_t>(session.leader),
+                                      session.audit_session == 0 ? std::nullopt
+                                                                 : std::optional(session.audit_session),
+                                      session.id, session.scope);
 }
 
 void Daemon::mask_user_managers() {

@@ -41,9 +41,11 @@ int main(int argc, char** argv) {
     std::string config = escort::kSettingsFile;
     bool check_only = false;
     bool nss_helper = false;
+    bool unmask = false;
     app.add_option("--config", config, "Settings file")->capture_default_str();
     app.add_flag("--check", check_only, "Load settings, policies and keys, print what is wrong, and exit");
-    app.add_flag("--nss-helper", nss_helper)->group(""); // the daemon's own look-up process
+    app.add_flag("--nss-helper", nss_helper)->group("");       // the daemon's own look-up process
+    app.add_flag("--unmask-user-managers", unmask)->group(""); // when the package is removed
     app.set_version_flag("--version", ESCORT_VERSION);
     try {
         app.parse(argc, argv);
@@ -58,6 +60,11 @@ int main(int argc, char** argv) {
     print(diagnostics);
     if (!settings) return kNotSo;
     if (check_only) return check(*settings);
+    if (unmask) {
+        const auto removed = escort::UserManagers::remove_all(escort::user_manager_paths(*settings));
+        if (!removed) (void)std::fprintf(stderr, "escortd: %s\n", removed.error().text().c_str());
+        return removed ? 0 : kNotSo;
+    }
     if (settings->required_tier == escort::RequiredTier::deny) {
         (void)std::fprintf(
             stderr, "escortd: tier.require: deny: not supported yet (this version reaches tier kill)\n");

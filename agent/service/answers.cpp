@@ -59,6 +59,37 @@ json warnings_json(const Agent& agent) {
     return warnings;
 }
 
+std::size_t frozen_count(const Agent& agent) {
+    if (!agent.sessions) return 0;
+    const auto& live = agent.sessions->table().live();
+    return static_cast<std::size_t>(
+        std::count_if(live.begin(), live.end(), [](const auto& entry) { return entry.second.frozen; }));
+}
+
+// Emergency approvals in force, and the live sessions that use one.
+json break_glass_json(const Agent& agent) {
+    std::size_t approvals = 0, sessions = 0;
+    for (const auto& candidate : agent.store->ledger().all(agent.time->now()))
+        if (candidate.list->break_glass && candidate.admits()) ++approvals;
+    if (agent.sessions)
+        for (const auto& [id, session] : agent.sessions->table().live())
+            if (session.verdict.reason == Reason::break_glass) ++sessions;
+    return {{"approvals", approvals}, {"sessions", sessions}};
+}
+
+json denials_json(const Agent& agent) {
+    json list = json::array();
+    const auto add = [&](const char* kind, const std::set<std::string>& ids) {
+        for (const auto& id : ids)
+            list.push_back({{"kind", kind}, {"id", id}});
+    };
+    const Denials& denials = agent.denials->all();
+    add("approval", denials.approvals);
+    add("engineer", denials.engineers);
+    add("account", denials.accounts);
+    return list;
+}
+
 const char* why_unusable(const Candidate& candidate) {
     if (candidate.revoked) return to_string(Reason::revoked);
     if (candidate.expired) return to_string(Reason::expired);
@@ -94,6 +125,9 @@ json status_json(const Agent& agent) {
               {"kept", policies.kept()}}},
             {"documents", lists_json(agent)},
             {"sessions", live},
+            {"frozen", frozen_count(agent)},
+            {"break_glass", break_glass_json(agent)},
+            {"denials", denials_json(agent)},
             {"drops", drops},
             {"degraded", std::move(degraded)},
             {"warnings", warnings_json(agent)},

@@ -30,6 +30,13 @@ bool authenticates(Entry entry, const ProcessFacts& process) {
     return (entry == Entry::su || entry == Entry::sudo) && process.uid != 0;
 }
 
+// login(1) opens its session, pam_keyinit's change of the uid included, before pam_setcred: its label must be
+// there by then. Its account phase is in the same process, which ends where it fails. sshd's may be in
+// another.
+bool labels_in_account(const Login& login) {
+    return login.entry == Entry::login;
+}
+
 void send(const gate::GateReply& reply, const GateAnswer& answer) {
     switch (answer.decision) {
     case Decision::admit:
@@ -103,7 +110,7 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
         return inside(request, login, *session);
     Verdict verdict = agent_.sessions->preview(login);
     if (verdict.ends()) return refuse(login, std::move(verdict));
-    if (request.phase == Phase::account) return admitted();
+    if (request.phase == Phase::account && !labels_in_account(login)) return admitted();
     if (const auto opened = agent_.sessions->admit(login, verdict); !opened) {
         agent_.health->degrade("gate", opened.error().text(),
                                "logins of support accounts are refused until it works");

@@ -168,8 +168,12 @@ void freeze(Agent& agent, const json& params, const Peer& peer, const Reply& rep
     const std::string note = text_of(params, "reason").value_or("");
     agent.journal->write(operator_act(peer.text(), "freeze", session_name(id), note));
     const bool begun = agent.sessions->freeze(id, {peer.text(), note}, [reply, id](const Frozen& frozen) {
+        if (frozen.gone)
+            return reply.fail(Exit::not_so,
+                              {"session " + session_name(id), "ended, or was thawed, before it stood still"});
         reply.ok({{"id", session_name(id)},
                   {"processes", frozen.processes},
+                  {"moving", frozen.moving},
                   {"elapsed_us", frozen.elapsed_ns / 1000}});
     });
     if (!begun) reply.fail(Exit::not_so, {"session " + session_name(id), "has ended already"});

@@ -150,7 +150,7 @@ class Sessions {
     [[nodiscard]] Session describe(const Login& login) const;
     [[nodiscard]] Result<Session*> label(const Login& login);
     void write_verdict(const Session& session, std::uint64_t latency_ns);
-    void write_hold(const Session& session, const Frozen* frozen);
+    [[nodiscard]] SessionRecord hold_record_of(const Session& session) const;
     [[nodiscard]] SessionRecord record_of(const Session& session) const;
 
     KernelState& kernel_;

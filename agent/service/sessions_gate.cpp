@@ -156,11 +156,16 @@ void Sessions::judge_user_manager(Session& session) {
         verdict.engineer = other->verdict.engineer;
         verdict.rules.push_back(
             {"session", Check::pass, "beside the approved session " + session_name(other->id), from});
+        verdict.reasons = {verdict.reason};
     } else {
-        verdict.reason = allowed ? Reason::no_approval : Reason::entry_denied;
-        verdict.rules.push_back({"session", Check::fail, "no approved session of the account is live", from});
+        if (other == nullptr) {
+            verdict.reasons.push_back(Reason::no_approval);
+            verdict.rules.push_back(
+                {"session", Check::fail, "no approved session of the account is live", from});
+        }
+        if (!allowed) verdict.reasons.push_back(Reason::entry_denied);
+        verdict.reason = verdict.reasons.front();
     }
-    verdict.reasons = {verdict.reason};
     apply(session, std::move(verdict));
 }
 

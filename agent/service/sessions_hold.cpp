@@ -40,19 +40,24 @@ void Sessions::hold(Session& session) {
     if (still == session.frozen) return;
     session.frozen = still;
     if (still) {
-        const bool told = say(session, freeze_notice(record_of(session)));
+        const bool told = say(session, freeze_notice(hold_record_of(session)));
         freezer_.freeze(session.id, {}, told ? Freezer::kNoticeLead : std::chrono::microseconds(0));
         return;
     }
     freezer_.thaw(session.id);
-    write_hold(session, nullptr);
+    const SessionRecord record = hold_record_of(session);
     held_by_hand_.erase(session.id);
-    (void)say(session, thaw_notice(record_of(session)));
+    journal_.write(session_thawed(record));
+    (void)say(session, thaw_notice(record));
 }
 
 void Sessions::on_frozen(const Frozen& frozen) {
     const Session* session = table_.find(frozen.id);
-    if (session != nullptr && session->stage == Stage::live) write_hold(*session, &frozen);
+    if (frozen.gone || session == nullptr || session->stage != Stage::live) return;
+    SessionRecord record = hold_record_of(*session);
+    record.processes = frozen.processes;
+    record.latency_us = frozen.elapsed_ns / 1000;
+    journal_.write(session_frozen(record));
 }
 
 bool Sessions::freeze(std::uint64_t id, const ByHand& by, Freezer::Done done) {
@@ -116,8 +121,9 @@ void Sessions::look_at_terminals() {
                         idle = std::min(idle.value_or(kNever), *one);
             if (!idle)
                 if (const auto facts = kernel_.session(id))
-                    idle =
-                        now.boot_ns - std::min<std::uint64_t>(now.boot_ns, std::max<std::uint64_t>(facts->activity_ns, facts->opened_ns));
+                    idle = now.boot_ns -
+                           std::min<std::uint64_t>(
+                               now.boot_ns, std::max<std::uint64_t>(facts->activity_ns, facts->opened_ns));
             session.idle_ns = idle.value_or(0);
         }
         if (!policy.notify_before_expiry || session.verdict.ruling != Ruling::approved) continue;
@@ -128,8 +134,9 @@ void Sessions::look_at_terminals() {
         const SessionRecord record = record_of(session);
         if (names != all.end())
             for (const auto& name : names->second)
-                (void)write_line(name,
-                                 expiry_notice(record, (end - std::min<std::uint64_t>(end, now.boot_ns)) / kNsPerSecond));
+                (void)write_line(
+                    name,
+                    expiry_notice(record, (end - std::min<std::uint64_t>(end, now.boot_ns)) / kNsPerSecond));
     }
 }
 

@@ -45,6 +45,10 @@ SessionRecord Sessions::record_of(const Session& session) const {
     const Moment now = time_.now();
     if (const auto candidate = rulebook_.ledger().find(*verdict.approval, now)) {
         record.approvers = candidate->approval->approvers;
+        if (const auto& emergency = candidate->approval->emergency) {
+            record.authority = emergency->authority;
+            record.emergency = emergency->reason;
+        }
         if (const auto& location = candidate->approval->engineer.location) {
             record.country = location->country;
             record.asserted_by = location->asserted_by;
@@ -56,23 +60,16 @@ SessionRecord Sessions::record_of(const Session& session) const {
     return record;
 }
 
-// `frozen`: it stands still since now; null: it goes on.
-void Sessions::write_hold(const Session& session, const Frozen* frozen) {
+// Why it stands still, or goes on.
+SessionRecord Sessions::hold_record_of(const Session& session) const {
     SessionRecord record = record_of(session);
     if (const auto hand = held_by_hand_.find(session.id); hand != held_by_hand_.end()) {
         record.operated_by = hand->second.operated_by;
         record.note = hand->second.note;
     }
     if (session.verdict.held_for) record.reason = to_string(*session.verdict.held_for);
-    if (frozen == nullptr) {
-        record.action = "none";
-        journal_.write(session_thawed(record));
-        return;
-    }
-    record.action = "freeze";
-    record.processes = frozen->processes;
-    record.latency_us = frozen->elapsed_ns / 1000;
-    journal_.write(session_frozen(record));
+    record.action = session.frozen ? "freeze" : "none";
+    return record;
 }
 
 void Sessions::write_verdict(const Session& session, std::uint64_t latency_ns) {

@@ -58,7 +58,7 @@ def test_an_approved_session_lives_through_a_restart_and_dies_at_revocation(host
 
 
 def test_a_session_from_before_the_start_is_found_and_killed(host, denied):
-    host.run("systemctl stop escortd && rm -rf /sys/fs/bpf/escortd")
+    host.run("systemctl stop escortd && rm -rf /sys/fs/bpf/escortd /run/escortd/principals")
     login = host.login(NEVER_APPROVED, "sleep 7777")
     wait_for(lambda: "sleep 7777" in host.processes(NEVER_APPROVED), 10, "a session that nobody watches")
     host.run("systemctl start escortd")

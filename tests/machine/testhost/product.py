@@ -11,7 +11,7 @@ from .guest import Guest, wait_for
 from .image import REPO, build_dir
 
 FILES = REPO / "tests" / "machine" / "files"
-KEY = "/etc/escortd/local-broker.key"
+KEY = "/root/broker/local-broker.key"  # not below /etc/escortd: a broker's private key there is agent_degraded
 POLICY = "/etc/escortd/policies.d/50-tests.yaml"
 EXAMPLE = "/etc/escortd/policies.d/10-example.yaml"
 SPOOL = "/var/lib/escortd/spool"
@@ -46,8 +46,9 @@ def _send_without_debug(guest: Guest, program: Path, path: str) -> None:
 
 def found_broker(guest: Guest) -> None:
     """A key on the host that its daemon trusts: the embedded broker, for evaluation."""
+    guest.run("mkdir -p -m 700 /root/broker")
     guest.escortctl("keygen", KEY.removesuffix(".key"))
-    guest.run("cp /etc/escortd/local-broker.pem /etc/escortd/trust.d/")
+    guest.run("cp /root/broker/local-broker.pem /etc/escortd/trust.d/")
     guest.escortctl("reload")
 
 
