@@ -175,3 +175,84 @@ TEST_CASE("decide: entering an account whose policy only logs ends nothing") {
     facts.verdict.flags |= ESCORT_VERDICT_DEAD; // but a dead session is dead
     CHECK(escort_decide(&facts).signal == 1);
 }
+
+TEST_CASE("decide: an account with a gate takes no newcomer without a label, window or not") {
+    auto facts = newcomer();
+    facts.principal_flags = ESCORT_PRINCIPAL_GATE;
+    for (const __u64 until : {__u64{0}, kNow + 5}) {
+        facts.window_until = until;
+        CHECK(escort_decide(&facts).open == 1);
+        CHECK(escort_decide(&facts).signal == 1);
+        CHECK(escort_decide(&facts).reason == ESCORT_REASON_UNGATED);
+    }
+    facts.exempt = 1;
+    CHECK(escort_decide(&facts).refuse == 0);
+    facts.exempt = 0;
+    facts.principal_flags |= ESCORT_PRINCIPAL_OBSERVE;
+    CHECK(escort_decide(&facts).signal == 0);
+    CHECK(escort_decide(&facts).observe == 1);
+}
+
+TEST_CASE("decide: a label that the gate gave opens its own account, and no other's gate") {
+    auto facts = member();
+    facts.principal_flags = ESCORT_PRINCIPAL_GATE;
+    facts.enters = 1;
+    facts.uid = 1001;
+    CHECK(escort_decide(&facts).refuse == 0);
+    facts.uid = 1002;
+    facts.window_until = kNow + 5;
+    facts.entries = ~0U;
+    facts.verdict.flags = 0; // not judged
+    CHECK(escort_decide(&facts).reason == ESCORT_REASON_UNGATED);
+    CHECK(escort_decide(&facts).signal == 1);
+    facts.also = 1;
+    CHECK(escort_decide(&facts).refuse == 0);
+    facts.also = 0;
+    facts.verdict.flags = ESCORT_VERDICT_RELEASED;
+    CHECK(escort_decide(&facts).signal == 1);
+}
+
+TEST_CASE("decide: a frozen session is stopped, unless it must die or is only watched") {
+    auto facts = member();
+    CHECK(escort_decide(&facts).stop == 0);
+    facts.verdict.flags |= ESCORT_VERDICT_FROZEN;
+    CHECK(escort_decide(&facts).stop == 1);
+    CHECK(escort_decide(&facts).signal == 0);
+    CHECK(escort_decide(&facts).refuse == 0);
+    for (const auto flag : {ESCORT_VERDICT_OBSERVE, ESCORT_VERDICT_RELEASED}) {
+        auto watched = facts;
+        watched.verdict.flags |= flag;
+        CHECK(escort_decide(&watched).stop == 0);
+    }
+    auto thread = facts;
+    thread.foreign_leader = 1; // SIGSTOP would stop a bystander
+    CHECK(escort_decide(&thread).stop == 0);
+    auto entering = facts; // an account that it may not become, whose policy only logs
+    entering.enters = 1;
+    entering.uid = 1002;
+    entering.principal_flags = ESCORT_PRINCIPAL_LOG;
+    CHECK(escort_decide(&entering).signal == 0);
+    CHECK(escort_decide(&entering).stop == 1);
+    entering.principal_flags = 0;
+    CHECK(escort_decide(&entering).signal == 1);
+    CHECK(escort_decide(&entering).stop == 0);
+    facts.verdict.flags |= ESCORT_VERDICT_DEAD;
+    CHECK(escort_decide(&facts).signal == 1);
+    CHECK(escort_decide(&facts).stop == 0);
+    facts = member();
+    facts.verdict = {kNow, ESCORT_VERDICT_FROZEN, 0};
+    CHECK(escort_decide(&facts).signal == 1);
+    CHECK(escort_decide(&facts).stop == 0);
+}
+
+TEST_CASE("decide: a unit's session is judged by its window") {
+    auto facts = newcomer();
+    facts.uid = 0;
+    facts.entry = ESCORT_ENTRY_UNIT;
+    facts.entries = 1U << ESCORT_ENTRY_UNIT;
+    CHECK(escort_decide(&facts).signal == 1);
+    CHECK(escort_decide(&facts).reason == ESCORT_REASON_NO_WINDOW);
+    facts.window_until = kNow + 1;
+    CHECK(escort_decide(&facts).open == 1);
+    CHECK(escort_decide(&facts).refuse == 0);
+}
