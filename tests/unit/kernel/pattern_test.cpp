@@ -83,6 +83,8 @@ TEST_CASE("pattern: a blank stands between two arguments, and no star goes over 
     CHECK_FALSE(matches(*pattern, "/usr/bin/python3.11\0-u\0bin/Agent-2.9.egg\0-run\0more"s));
     CHECK_FALSE(matches(*pattern, "/usr/bin/python3.11 -u\0bin/Agent-2.9.egg\0-run"s));
     CHECK_FALSE(compile_pattern("/usr/bin/python3")->arguments);
+    for (const char* glob : {"/x*-a", "/x?-a", "/x[!y]-a"})
+        CHECK_FALSE(matches(glob, "/x\0-a"s));
 }
 
 TEST_CASE("pattern: what can't be compiled is said") {
