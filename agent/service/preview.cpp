@@ -59,8 +59,9 @@ Fates fates(const Rulebook& next, const Sessions* sessions, const Moment& now) {
                     all.would_go.push_back(fate_of(session, session.verdict, processes));
                 continue;
             }
-            const Verdict verdict =
-                next.judge(*governed, sessions->facts_of(session), sessions->table().in_use(id), now);
+            // A live session is judged by its own approval alone: who else uses it has been asked at its
+            // start.
+            const Verdict verdict = next.judge(*governed, sessions->facts_of(session), {}, now);
             if (verdict.ends()) all.would_end.push_back(fate_of(session, verdict, processes));
             if (verdict.freezes() && !session.frozen)
                 all.would_freeze.push_back(fate_of(session, verdict, processes));

@@ -68,40 +68,41 @@ std::optional<Governed> Rulebook::governed_name(const std::string& name) const {
     return Governed{name, &set_.policies.at(*policy)};
 }
 
-Evidence Rulebook::evidence(const std::string& name, bool unit, const Moment& now) const {
+Evidence Rulebook::evidence() const {
     Evidence evidence;
-    evidence.candidates =
-        unit ? sources_.ledger.unit_candidates(name, now) : sources_.ledger.candidates(name, now);
-    evidence.tombstones = sources_.ledger.tombstones(name, now);
     evidence.presence = &sources_.presence;
     evidence.denials = &sources_.denials;
     evidence.patterns = &patterns_;
     return evidence;
 }
 
+std::vector<Candidate> Rulebook::candidates(const std::string& name, bool unit, const Moment& now) const {
+    return unit ? sources_.ledger.unit_candidates(name, now) : sources_.ledger.candidates(name, now);
+}
+
 Verdict Rulebook::judge(const Governed& governed, const SessionFacts& facts, const InUse& in_use,
                         const Moment& now, bool explain) const {
-    Evidence evidence;
+    Evidence all = evidence();
     if (facts.approval) { // a live session has but this one
-        evidence.presence = &sources_.presence;
-        evidence.denials = &sources_.denials;
-        evidence.patterns = &patterns_;
         if (const auto candidate = sources_.ledger.find(*facts.approval, now))
-            evidence.candidates.push_back(*candidate);
+            all.candidates.push_back(*candidate);
         if (const auto tombstone = sources_.ledger.tombstone(*facts.approval, now))
-            evidence.tombstones.push_back(*tombstone);
+            all.tombstones.push_back(*tombstone);
     } else {
-        evidence = this->evidence(governed.unit ? facts.unit : facts.account, governed.unit, now);
+        const std::string& name = governed.unit ? facts.unit : facts.account;
+        all.candidates = candidates(name, governed.unit, now);
+        all.tombstones = sources_.ledger.tombstones(name, now);
+        all.sessions = in_use;
     }
-    evidence.sessions = in_use;
-    evidence.explain = explain;
-    return escort::judge(*governed.policy, facts, evidence, observe_, now);
+    all.explain = explain;
+    return escort::judge(*governed.policy, facts, all, observe_, now);
 }
 
 std::uint64_t Rulebook::window(const Policy& policy, const std::string& name, bool unit, const InUse& in_use,
                                const Moment& now) const {
     if (name.empty()) return 0; // a bare uid: no approval can name it
-    Evidence all = evidence(name, unit, now);
+    Evidence all = evidence();
+    all.candidates = candidates(name, unit, now);
     if (all.candidates.empty()) return 0;
     all.sessions = in_use;
     all.explain = false;

@@ -68,7 +68,9 @@ class Rulebook {
 
   private:
     [[nodiscard]] std::vector<ExemptRule> exemptions() const;
-    [[nodiscard]] Evidence evidence(const std::string& name, bool unit, const Moment& now) const;
+    [[nodiscard]] Evidence evidence() const;
+    [[nodiscard]] std::vector<Candidate> candidates(const std::string& name, bool unit,
+                                                    const Moment& now) const;
     [[nodiscard]] std::uint64_t window(const Policy& policy, const std::string& name, bool unit,
                                        const InUse& in_use, const Moment& now) const;
 
