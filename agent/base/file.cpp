@@ -58,6 +58,11 @@ Status write_file_atomically(const std::string& path, std::string_view content, 
     const std::string temporary = path + ".tmp";
     Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd.valid()) return fail_errno(temporary, "create", errno);
+    if (::fchmod(fd.get(), mode) != 0) { // whatever the umask is, and what was left there before had
+        const int error = errno;
+        ::unlink(temporary.c_str());
+        return fail_errno(temporary, "mode", error);
+    }
     if (auto written = write_all(fd.get(), temporary, content); !written) {
         ::unlink(temporary.c_str());
         return written;

@@ -51,6 +51,11 @@ TEST_CASE("file: a write leaves the old or the new, and no litter") {
     struct stat info {};
     REQUIRE(stat(file.c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0600);
+    const mode_t before = umask(0077); // the daemon runs with one; some of its files are for everybody
+    CHECK(write_file_atomically(file, "three", 0644));
+    umask(before);
+    REQUIRE(stat(file.c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0644);
     fs::create_directory(folder.path + "/b"); // a folder stands in the way of the rename
     CHECK_FALSE(write_file_atomically(folder.path + "/b", "x", 0600));
     CHECK_FALSE(write_file_atomically(folder.path + "/none/c", "x", 0600));
