@@ -153,6 +153,7 @@ Status Daemon::start_kernel(bool allow_fentry) {
                                                  *agent_.time, loop_.get());
     agent_.sessions->restore(state->sessions);
     agent_.sessions->on_change = [this] {
+        push_rules(); // a session that begins or ends may close or open its approval's window
         arm_deadline();
         save_sessions();
     };
