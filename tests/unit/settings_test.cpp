@@ -77,7 +77,8 @@ TEST_CASE("settings: every key that works now") {
         "mode_override: observe\n"
         "tier: {require: deny}\n"
         "hooks: tracepoints\n"
-        "stale_grace: 5m\n");
+        "stale_grace: 5m\n"
+        "gate: {timeout: 3s, on_agent_down: admit}\n");
     CHECK(settings.host_id == "i-0abc123");
     CHECK(settings.groups == std::vector<std::string>{"prod", "tenant-17"});
     REQUIRE(settings.issuers);
@@ -97,6 +98,8 @@ TEST_CASE("settings: every key that works now") {
     CHECK(settings.required_tier == RequiredTier::deny);
     CHECK(settings.hooks == Hooks::tracepoints);
     CHECK(settings.stale_grace_s == 300);
+    CHECK(settings.gate.timeout_s == 3);
+    CHECK(settings.gate.admit_when_down);
     CHECK_FALSE(host.accepted("mode_override: null\n").mode_override);
     CHECK_FALSE(host.accepted("mode_override: ~\n").mode_override);
     CHECK(host.accepted("issuers: []\n").issuers->empty()); // nobody, not anybody
@@ -143,11 +146,12 @@ TEST_CASE("settings: what is refused, and where") {
          "s.yaml:1:14: error: stale_grace must be a duration such as 30s, 5m or 2h, found a number"},
         {"stale_grace: 1d\n",
          "s.yaml:1:14: error: stale_grace must be a duration such as 30s, 5m or 2h, found \"1d\""},
-        {"gate: {timeout: 2s, on_agent_down: refuse}\n",
-         "s.yaml:1:8: error: gate.timeout is not supported yet\n"
-         "s.yaml:1:21: error: gate.on_agent_down is not supported yet"},
+        {"gate: {timeout: 61s}\n",
+         "s.yaml:1:17: error: gate.timeout: \"61s\" is not from 1 s to 60 s (people "
+         "wait for it when the daemon is hung)"},
+        {"gate: {on_agent_down: ask}\n",
+         "s.yaml:1:23: error: gate.on_agent_down must be one of refuse, admit, found \"ask\""},
         {"gate: {timeout: 2}\n",
-         "s.yaml:1:8: error: gate.timeout is not supported yet\n"
          "s.yaml:1:17: error: gate.timeout must be a duration such as 30s, 5m or 2h, found a "
          "number"},
         {"courier:\n"

@@ -161,7 +161,7 @@ TEST_CASE("escortctl document: leases, revocations and break-glass lists, with w
     CHECK(lease["escort"] == "esc-9");
     CHECK(lease["issued"] == kNow);
     CHECK(lease["expires"] == kNow + 60);
-    CHECK(verify(true).out.find("escort     esc-9") != std::string::npos);
+    CHECK(verify(true).out.find("escort    esc-9") != std::string::npos);
     CHECK(sign("presence", "iss: b\naud: host:host-1\napproval: apr-1\n").err.find("escort: is missing") !=
           std::string::npos);
 
@@ -173,7 +173,7 @@ TEST_CASE("escortctl document: leases, revocations and break-glass lists, with w
     CHECK(event["session"] == "7f3a2c1e-42");
     CHECK(event["id"].get<std::string>().starts_with("set-"));
     CHECK_FALSE(event.contains("expires"));
-    CHECK(verify(true).out.find("revokes    7f3a2c1e-42") != std::string::npos);
+    CHECK(verify(true).out.find("revokes   7f3a2c1e-42") != std::string::npos);
     CHECK(sign("revocation", "iss: b\n").code == 1);
 
     const std::string list =
