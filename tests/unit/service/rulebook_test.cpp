@@ -12,6 +12,7 @@ Policy policy(const std::string& name, std::vector<std::string> users, Mode mode
     policy.name = name;
     policy.mode.value = mode;
     policy.require.entries.value = {Entry::sshd};
+    policy.require.admission.value = Admission::window;
     for (auto& user : users)
         policy.principals.users.push_back({std::move(user), {}});
     return policy;
@@ -72,21 +73,21 @@ TEST_CASE("rulebook: an approval opens its account's window in the kernel's rule
           Ruling::approved);
 }
 
-TEST_CASE("rulebook: observe, log and kill_process become the kernel's flags") {
+TEST_CASE("rulebook: observe, log and the gate become the kernel's flags") {
     const Ledger ledger({"h1", {}, 0});
     Rulebook book({ledger, kNobodyPresent, kNothingDenied}, false);
     PolicySet set;
     set.policies = {policy("a", {"one"}, Mode::observe), policy("b", {"two"}), policy("c", {"three"})};
     set.policies[1].on_violation.value = Violation::log;
-    set.policies[2].on_violation.value = Violation::kill_process;
+    set.policies[2].require.admission.value = Admission::gate;
     const auto known = accounts({{"one", 1001}, {"two", 1002}, {"three", 1003}});
     book.set_policies(set, known);
     const auto rules = book.kernel_rules({}, kNow);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1001)->flags == ESCORT_PRINCIPAL_OBSERVE);
     CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1002)->flags == ESCORT_PRINCIPAL_LOG);
-    CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1003)->flags == ESCORT_PRINCIPAL_PROCESS);
+    CHECK(rule(rules, ESCORT_RULE_PRINCIPAL, 1003)->flags == ESCORT_PRINCIPAL_GATE);
 
-    Rulebook everywhere(ledger, true); // mode_override: observe
+    Rulebook everywhere({ledger, kNobodyPresent, kNothingDenied}, true); // mode_override: observe
     everywhere.set_policies(set, known);
     CHECK((rule(everywhere.kernel_rules({}, kNow), ESCORT_RULE_PRINCIPAL, 1003)->flags &
            ESCORT_PRINCIPAL_OBSERVE) != 0);
@@ -126,4 +127,58 @@ TEST_CASE("rulebook: an account looked up by its number stays a principal when a
     CHECK_FALSE(book.set_accounts(accounts({})));
     CHECK(book.governed(5000));
     CHECK(book.uid_of("vendor-ldap") == 5000);
+}
+
+TEST_CASE("rulebook: the gate's names: accounts that are known, and what a policy's pattern names") {
+    const Ledger ledger({"h1", {}, 0});
+    Rulebook book({ledger, kNobodyPresent, kNothingDenied}, false);
+    PolicySet set;
+    set.policies = {policy("p", {"azsupport", "vendor-*"})};
+    set.policies[0].principals.units = {{"agent.service", {}, {}}};
+    book.set_policies(set, accounts({{"azsupport", 1001}}));
+    CHECK(book.governed_name("azsupport")->policy->name == "p");
+    CHECK(book.governed_name("vendor-of-tomorrow")->account == "vendor-of-tomorrow"); // NSS knows it not yet
+    CHECK_FALSE(book.governed_name("alice"));
+    CHECK(book.governed_unit("agent.service")->unit);
+    CHECK_FALSE(book.governed_unit("other.service"));
+    const auto rules = book.kernel_rules({}, kNow);
+    const auto* unit = rule(rules, ESCORT_RULE_UNIT, 0);
+    REQUIRE(unit != nullptr);
+    CHECK(std::string(unit->unit) == "agent.service");
+    CHECK(unit->window_until == 0);
+}
+
+TEST_CASE("rulebook: a live session stays its own approval's; another can't save it") {
+    Ledger ledger({"h1", {}, 0});
+    ApprovalList list;
+    list.issuer = "i";
+    list.audience = "host:h1";
+    list.iat = kNow.trusted;
+    list.exp = kNow.trusted + 600;
+    list.sha256 = "x";
+    Approval approval;
+    approval.jti = "other";
+    approval.account = "azsupport";
+    approval.nbf = kNow.trusted;
+    approval.exp = kNow.trusted + 600;
+    approval.engineer.id = "eng-1";
+    list.approvals = {approval};
+    REQUIRE(ledger.accept(list, kNow));
+    Rulebook book({ledger, kNobodyPresent, kNothingDenied}, false);
+    PolicySet set;
+    set.policies = {policy("p", {"azsupport"})};
+    book.set_policies(set, accounts({{"azsupport", 1001}}));
+    SessionFacts facts;
+    facts.account = "azsupport";
+    facts.entry = Entry::sshd;
+    facts.opened_boot_ns = kNow.boot_ns;
+    CHECK(book.judge(*book.governed(1001), facts, {}, kNow).ruling == Ruling::approved);
+    facts.approval = ApprovalId{"i", "gone"};
+    CHECK(book.judge(*book.governed(1001), facts, {}, kNow).ruling == Ruling::denied);
+    // The one approval with room for a single session: in use, a second finds the window shut.
+    set.policies[0].require.max_sessions = Placed<std::uint32_t>{1, {}};
+    book.set_policies(set, accounts({{"azsupport", 1001}}));
+    CHECK(rule(book.kernel_rules({}, kNow), ESCORT_RULE_PRINCIPAL, 1001)->window_until != 0);
+    CHECK(rule(book.kernel_rules({{{"i", "other"}, 1}}, kNow), ESCORT_RULE_PRINCIPAL, 1001)->window_until ==
+          0);
 }
