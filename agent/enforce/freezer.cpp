@@ -115,7 +115,6 @@ void Freezer::pass(std::uint64_t id, Held& held) {
     held.sent.insert(due.begin(), due.end());
     for (const auto& process : now.running)
         held.users.erase(process); // it was woken since: no longer the user's own stop
-    held.by_signal = held.by_signal || !now.running.empty() || !now.stopped.empty();
     held.processes = count_processes(*tasks);
     if (held.phase == Phase::still) return;
     const bool cgroups_still = std::all_of(held.cgroups.begin(), held.cgroups.end(),
@@ -206,7 +205,7 @@ void Freezer::run() {
         Held& held = found->second;
         if (held.phase == Phase::lead && held.begin_ns <= now)
             begin(id, held);
-        else if (held.phase == Phase::stopping || (held.phase == Phase::still && held.by_signal))
+        else if (held.phase != Phase::lead)
             pass(id, held);
     }
     for (auto& [id, thawed] : thawed_)
@@ -224,8 +223,8 @@ void Freezer::arm() {
             within(held.begin_ns > now ? (held.begin_ns - now) / 1000 + 1 : 1);
         else if (held.phase == Phase::stopping)
             within(pause_us_);
-        else if (held.by_signal)
-            within(kUpkeepUs);
+        else
+            within(kUpkeepUs); // root may move a process out of its frozen cgroup, and nothing tells of that
     }
     if (!thawed_.empty()) within(pause_us_);
     if (!pause_us) return;

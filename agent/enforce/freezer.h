@@ -81,7 +81,6 @@ class Freezer {
         std::map<StartedProcess, std::uint32_t> parents;
         std::set<StartedProcess> sent;   // SIGSTOP; it may still be pending when the session is thawed
         std::set<std::uint64_t> foreign; // cgroups that are not the session's alone
-        bool by_signal = false;          // something of it is stopped by signal: upkeep
         std::uint32_t processes = 0;
         std::vector<Done> waiting;
         bool adopted = false;

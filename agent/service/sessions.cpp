@@ -179,8 +179,13 @@ void Sessions::apply(Session& session, Verdict verdict) {
     const bool changed = !session.reported || verdict.ruling != session.verdict.ruling ||
                          verdict.observe != session.verdict.observe ||
                          verdict.approval != session.verdict.approval;
-    // A denied session goes on being counted under the approval that it was admitted under.
-    if (!verdict.approval && verdict.hold == Hold::freeze) verdict.approval = session.verdict.approval;
+    // A denied session goes on being counted, and told of, under the approval that it was admitted under.
+    if (!verdict.approval && (verdict.hold == Hold::freeze || verdict.ends())) {
+        verdict.approval = session.verdict.approval;
+        verdict.engineer = session.verdict.engineer;
+        verdict.escort = session.verdict.escort;
+        verdict.ticket = session.verdict.ticket;
+    }
     session.verdict = std::move(verdict);
     if (session.verdict.ends()) {
         end(session);
