@@ -5,6 +5,7 @@ Nothing is asserted: the machine is noisy. The targets stand beside the figures 
 
 import json
 import shlex
+import statistics
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "tests" / "machine"))
 
 from testhost import Host, product  # noqa: E402
+from testhost.broker import Broker  # noqa: E402
 from testhost.guest import wait_for  # noqa: E402
 
 ACCOUNT = "azsupport"
@@ -21,6 +23,12 @@ PROBE = "/usr/local/bin/probe"
 STARTS = 10_000
 REVOCATIONS = 20
 PROCESSES = 50
+QUESTIONS = 1000
+LOGINS = 50  # with the gate, and as many without, of two accounts: 200
+WINDOWS = 100
+FROZEN = 200
+FREEZES = 20
+LIVE = 1000
 HOLD = f"for i in $(seq {PROCESSES - 1}); do sleep 9000 & done; wait"
 
 
@@ -136,6 +144,98 @@ def idle(host: Host) -> None:
     row("idle: wake-ups a second", f"{(switches() - before) / 20:.2f}", "1 (the tick)")
 
 
+def gate_answers(host: Host) -> None:
+    """The daemon's side of a login: a question to the gate socket, with the asker's own pidfd, to the answer."""
+    product.approve(host, ACCOUNT)
+    host.write("/root/ask_gate.py", (REPO / "tests/bench/ask_gate.py").read_text(encoding="utf-8"))
+    took = json.loads(host.run(["python3", "/root/ask_gate.py", ACCOUNT, str(QUESTIONS)], timeout=120).out)
+    row(f"gate: {QUESTIONS} answers, p50 / p99", f"{took['p50_us'] / 1000:.2f} / {took['p99_us'] / 1000:.2f} ms",
+        "p99 below 5 ms")
+
+
+def gate_logins(host: Host) -> None:
+    """The same tenant's and support account's logins, with the module in the PAM stacks and without, in turn."""
+    stacks = ("common-auth", "common-account", "common-session", "common-session-noninteractive")
+    for which, edit in (("with", "cat"), ("without", "grep -v pam_escort")):
+        host.run(f"mkdir -p /root/pam-{which} && cd /etc/pam.d && " +
+                 " && ".join(f"{edit} {stack} >/root/pam-{which}/{stack}" for stack in stacks))
+    took: dict[str, list[float]] = {}
+    try:
+        for _ in range(LOGINS):
+            for which in ("with", "without"):
+                host.run(f"cp /root/pam-{which}/* /etc/pam.d/")
+                for account in ("alice", ACCOUNT):
+                    begin = time.monotonic()
+                    login = host.ssh(account, "true")
+                    assert login.ok, f"{account} {which}: {login.err}"
+                    took.setdefault(f"{account} {which}", []).append(time.monotonic() - begin)
+    finally:
+        host.run("cp /root/pam-with/* /etc/pam.d/")
+    for account in ("alice", ACCOUNT):
+        ratio = statistics.median(took[f"{account} with"]) / statistics.median(took[f"{account} without"])
+        row(f"{2 * LOGINS} ssh logins of {account}, half with the gate: medians' ratio", f"{ratio:.3f}", "at most 1.05")
+
+
+def window_verdicts(host: Host) -> None:
+    """admission: window, and no gate: from the session's first instant in the kernel to the daemon's verdict."""
+    product.approve(host, ACCOUNT)
+    begin = host.journal_end()
+    host.run(f"cp /etc/pam.d/su /root/su.pam && printf 'auth sufficient pam_rootok.so\\nauth required pam_deny.so\\n"
+             f"account required pam_permit.so\\nsession required pam_permit.so\\n' >/etc/pam.d/su")
+    try:
+        for _ in range(WINDOWS):
+            host.run(["su", ACCOUNT, "-c", "true"])
+    finally:
+        host.run("cp /root/su.pam /etc/pam.d/su")
+    took = sorted(int(each["ESCORT_LATENCY_US"]) / 1000
+                  for each in host.journal("session_approved", after=begin, account=ACCOUNT))
+    row(f"verdict after a window admission, {len(took)} times: p50 / p99",
+        f"{took[len(took) // 2]:.2f} / {took[int(len(took) * 0.99)]:.2f} ms", "p99 below 10 ms")
+
+
+def freezes(host: Host) -> None:
+    approval = product.approve(host, ACCOUNT)
+    login = host.login(ACCOUNT, f"for i in $(seq {FROZEN - 2}); do sleep 9001 & done; wait", options=("-T",))
+    wait_for(lambda: len(host.run(["pgrep", "-U", ACCOUNT, "-x", "sleep"], check=False).out.split()) >= FROZEN - 2, 60,
+             "the session's processes")
+    name = next(each["id"] for each in host.ask("sessions") if each["approval"] == approval)
+    took = []
+    for _ in range(FREEZES):
+        took.append(json.loads(host.escortctl("freeze", name, "--json").out)["elapsed_us"] / 1000)
+        host.escortctl("thaw", name)
+    took.sort()
+    row(f"freeze of {FROZEN} processes, {FREEZES} times: p50 / longest", f"{took[len(took) // 2]:.1f} / {took[-1]:.1f} ms",
+        "p99 below 100 ms")
+    product.revoke(host, approval)
+    login.close()
+
+
+def rejudging(host: Host) -> None:
+    """CPU time of the daemon for a new list of 1,000 approvals, with live sessions and without."""
+    broker = Broker(host, key=product.KEY)
+    product.set_policy(host, product.policy("enforce").replace("entries: [sshd, login, su, sudo]",
+                                                               "entries: [sshd, su]"))
+    broker.approvals = [broker.approval(ACCOUNT, f"eng-{i}", max_sessions=1) for i in range(LIVE)]
+    broker.publish()
+
+    def cost() -> float:
+        def spent() -> int:
+            return int(host.run(["cat", f"/proc/{daemon(host)}/schedstat"]).out.split()[0])
+        costs = []
+        for _ in range(5):
+            before = spent()
+            broker.publish()
+            costs.append((spent() - before) / 1e6)
+        return sorted(costs)[2]
+    without = cost()
+    host.run(f"for i in $(seq {LIVE}); do setsid su {ACCOUNT} -c 'exec sleep 9002' >/dev/null 2>&1 </dev/null & "
+             "[ $((i % 20)) != 0 ] || wait -n; done", timeout=600)
+    live = wait_for(lambda: (n := host.ask("status")["sessions"]) and n > LIVE * 0.95 and n, 120, "the live sessions")
+    row(f"a new list of {LIVE} approvals with {live} live sessions: CPU of the daemon more than without",
+        f"{cost() - without:.1f} ms", "below 50 ms")
+    broker.withdraw()
+
+
 def main() -> int:
     probe = build_probe()
     with Host() as host:
@@ -149,7 +249,12 @@ def main() -> int:
         idle(host)
         unapproved_starts(host)
         revocations(host)
+        gate_answers(host)
+        gate_logins(host)
+        window_verdicts(host)
+        freezes(host)
         memory(host)
+        rejudging(host)
     return 0
 
 
