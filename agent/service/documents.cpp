@@ -86,6 +86,12 @@ void Documents::tell(const Outcome& outcome) {
     if (outcome.disposition == Disposition::refused && outcome.alert)
         journal_.write(document_refused(record_of(outcome)));
     if (outcome.disposition != Disposition::accepted) return;
+    for (const auto& id : outcome.present)
+        tell_presence(id);
+    std::erase_if(present_until_,
+                  [&](const auto& entry) { return store_.presence().find(entry.first) == nullptr; });
+    // Escorts renew every few seconds: of a lease only what changes is told.
+    if (outcome.document.kind() == DocumentKind::presence) return;
     auto record = record_of(outcome);
     const auto* list = store_.ledger().list({outcome.document.issuer, outcome.document.audience,
                                              outcome.document.subject, outcome.document.break_glass});
@@ -93,10 +99,6 @@ void Documents::tell(const Outcome& outcome) {
         record.approvals = list->approvals.size();
     journal_.write(document_accepted(record));
     tell_change(outcome.change, outcome.document);
-    for (const auto& id : outcome.present)
-        tell_presence(id);
-    std::erase_if(present_until_,
-                  [&](const auto& entry) { return store_.presence().find(entry.first) == nullptr; });
 }
 
 void Documents::tell_presence(const ApprovalId& id) {

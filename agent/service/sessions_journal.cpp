@@ -74,7 +74,10 @@ SessionRecord Sessions::hold_record_of(const Session& session) const {
 
 void Sessions::write_verdict(const Session& session, std::uint64_t latency_ns) {
     SessionRecord record = record_of(session);
-    if (session.refused_at_birth) record.latency_us = latency_ns / 1000;
+    if (session.refused_at_birth)
+        record.latency_us = latency_ns / 1000;
+    else if (!session.reported && session.entry != Entry::existing)
+        record.latency_us = (time_.now().boot_ns - session.opened_boot_ns) / 1000; // to its first verdict
     if (!session.reported && !session.refused_at_birth) journal_.write(session_opened(record));
     table_.find(session.id)->reported = true;
     journal_.write(session.verdict.ruling == Ruling::approved ? session_approved(record)
