@@ -78,9 +78,12 @@ TEST_CASE("life: fork, vfork, threads, root and other accounts stay in the sessi
         while (waitpid(-1, nullptr, WNOHANG) > 0) {
         }
     }
-    std::size_t last = 0;
-    for (const auto& event : kernel.events())
-        last += event.type == ESCORT_EVENT_LAST;
+    std::size_t last = 0; // written a moment after the count went to 0
+    CHECK(eventually([&] {
+        for (const auto& event : kernel.events())
+            last += event.type == ESCORT_EVENT_LAST;
+        return last > 0;
+    }));
     CHECK(last == 1);
 }
 
