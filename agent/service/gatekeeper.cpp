@@ -24,10 +24,12 @@ GateAnswer admitted() {
 }
 
 // Has this very login authenticated the person? Root's su, cron, at and units authenticate nobody: they have
-// not passed the gate in the sense of `admission: gate`, though their PAM stacks hold the module.
-bool authenticates(Entry entry, const ProcessFacts& process) {
+// not passed the gate in the sense of `admission: gate`, though their PAM stacks hold the module. sudo has
+// given up its caller's uid by now, and tells who it was.
+bool authenticates(Entry entry, const ProcessFacts& process, const GateRequest& request) {
     if (entry == Entry::sshd || entry == Entry::login) return true;
-    return (entry == Entry::su || entry == Entry::sudo) && process.uid != 0;
+    if (entry == Entry::sudo) return !request.ruser.empty() && request.ruser != "root";
+    return entry == Entry::su && process.uid != 0;
 }
 
 // login(1) opens its session, pam_keyinit's change of the uid included, before pam_setcred: its label must be
@@ -53,21 +55,30 @@ void send(const gate::GateReply& reply, const GateAnswer& answer) {
 
 void Gatekeeper::ask(const GateRequest& request, GateLogin login, const gate::GateReply& reply) {
     if (request.user.empty() || request.user == "root") return reply.ignore();
-    if (const auto governed = agent_.rulebook->governed_name(request.user))
-        return send(reply, decide(request, login, *governed));
-    // A directory may have put the account into a support group since the last look.
+    if (agent_.rulebook->uid_of(request.user))
+        return send(reply, decide(request, login, *agent_.rulebook->governed_name(request.user)));
+    // An account of today: a policy's pattern may name it, a directory have put it into a support group.
     const auto process = std::make_shared<GateLogin>(std::move(login));
-    agent_.nss->by_name(request.user,
-                        [this, request, process, reply](const Result<std::optional<Account>>& found) {
-                            const bool principal = found && *found && agent_.rulebook->add_account(**found);
-                            if (!principal) return reply.ignore();
-                            agent_.policies->on_looked_up((*found)->uid, Policies::Found::principal);
-                            const auto governed = agent_.rulebook->governed((*found)->uid);
-                            // A login that has given up waiting is refused already: it must not be labelled
-                            // any more.
-                            if (governed && reply.waiting())
-                                send(reply, decide(request, *process, *governed));
-                        });
+    agent_.nss->by_name(
+        request.user, [this, request, process, reply](const Result<std::optional<Account>>& found) {
+            if (found && *found && agent_.rulebook->add_account(**found))
+                agent_.policies->on_looked_up((*found)->uid, Policies::Found::principal);
+            // A login that has given up waiting is refused already: it must not be labelled any more.
+            if (!reply.waiting()) return;
+            if (agent_.rulebook->uid_of(request.user))
+                return send(reply, decide(request, *process, *agent_.rulebook->governed_name(request.user)));
+            const auto named = agent_.rulebook->governed_name(request.user);
+            if (!named || found) return reply.ignore(); // nobody of ours, or no account at all
+            // Named by a policy, and the name service can't say which account that is.
+            Verdict verdict;
+            verdict.reason = Reason::unproven;
+            verdict.reasons = {verdict.reason};
+            verdict.rules.push_back(
+                {"principals", Check::fail, found.error().text(), named->policy->place.text()});
+            verdict.observe = agent_.rulebook->observing() || named->policy->mode.value == Mode::observe;
+            if (!verdict.ends()) return reply.ignore();
+            send(reply, refuse(describe(request, *process, *named), std::move(verdict)));
+        });
 }
 
 Login Gatekeeper::describe(const GateRequest& request, const GateLogin& process,
@@ -80,7 +91,7 @@ Login Gatekeeper::describe(const GateRequest& request, const GateLogin& process,
     if (const auto held = Process::open(process.pid)) {
         if (const auto facts = held->facts()) {
             login.entry = way_in(*facts);
-            login.proven.gated = authenticates(login.entry, *facts);
+            login.proven.gated = authenticates(login.entry, *facts, request);
             login.comm = facts->comm;
             login.exe = facts->program();
             login.cgroup = facts->cgroup_parent + "/" + facts->cgroup;
