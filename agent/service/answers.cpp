@@ -225,9 +225,10 @@ json approvals_json(const Agent& agent) {
     for (const auto& candidate : agent.store->ledger().all(agent.time->now())) {
         const Approval& approval = *candidate.approval;
         const char* reason = why_unusable(candidate);
-        if (reason == nullptr && !approval.unit.empty()) reason = "unit";
-        const auto uid = agent.rulebook->uid_of(approval.account);
-        if (reason == nullptr && !uid) reason = "no_principal";
+        const bool principal = approval.unit.empty()
+                                   ? agent.rulebook->uid_of(approval.account).has_value()
+                                   : agent.rulebook->governed_unit(approval.unit).has_value();
+        if (reason == nullptr && !principal) reason = "no_principal";
         approvals.push_back({{"id", approval.jti},
                              {"account", approval.account.empty() ? approval.unit : approval.account},
                              {"engineer", approval.engineer.id},
