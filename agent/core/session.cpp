@@ -56,7 +56,7 @@ Session* SessionTable::find(std::uint64_t id) {
 std::map<ApprovalId, std::uint32_t> SessionTable::in_use(std::uint64_t but) const {
     std::map<ApprovalId, std::uint32_t> counts;
     for (const auto& [id, session] : live_)
-        if (id != but && session.verdict.approval && !session.user_manager)
+        if (id != but && session.verdict.approval && !session.user_manager && session.key_due_boot_ns == 0)
             ++counts[*session.verdict.approval];
     return counts;
 }

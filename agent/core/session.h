@@ -52,6 +52,9 @@ struct Session {
     bool frozen = false;                  // told to stand still, whatever the cause
     std::uint64_t idle_ns = 0;            // when it was last looked at
     std::uint64_t warned_deadline_ns = 0; // the end that its terminals were told of before
+    // Until when its key must be known (the gate's session phase), CLOCK_BOOTTIME; 0: it is not waited for.
+    // Until then it holds no approval that another session could need.
+    std::uint64_t key_due_boot_ns = 0;
     Verdict verdict;
     std::vector<std::uint32_t> also; // uids that the kernel lets it turn into
     std::string action;              // "kill", "none", "log"
@@ -76,7 +79,8 @@ class SessionTable {
     [[nodiscard]] std::map<std::uint64_t, Session>& live() { return live_; }
     [[nodiscard]] const std::map<std::uint64_t, Session>& live() const { return live_; }
     [[nodiscard]] const std::deque<Session>& ended() const { return ended_; }
-    // Live sessions that use an approval, by approval; `but` is not counted.
+    // Live sessions that use an approval, by approval; `but` is not counted, nor is one whose key isn't known
+    // yet.
     [[nodiscard]] std::map<ApprovalId, std::uint32_t> in_use(std::uint64_t but) const;
 
   private:

@@ -32,6 +32,7 @@ void no_kernel(const Reply& reply) {
 void sessions(const Agent& agent, const json& params, const Reply& reply) {
     if (!agent.sessions) return no_kernel(reply);
     json list = json::array();
+    agent.sessions->find_terminals();
     const auto counts = agent.sessions->process_counts();
     for (const auto& [id, session] : agent.sessions->table().live())
         list.push_back(session_json(agent, session, counts.contains(id) ? counts.at(id) : 0, false));
@@ -62,6 +63,7 @@ Session* find_session(const Agent& agent, const json& params, const Reply& reply
 void session(const Agent& agent, const json& params, const Reply& reply) {
     const Session* found = find_session(agent, params, reply);
     if (found == nullptr) return;
+    agent.sessions->find_terminals();
     const auto counts = agent.sessions->process_counts();
     const auto live = counts.find(found->id);
     reply.ok(session_json(agent, *found, live == counts.end() ? 0 : live->second, true));

@@ -145,7 +145,9 @@ SessionFacts Sessions::facts_of(const Session& session) const {
     facts.unit = session.unit;
     facts.entry = session.entry;
     facts.opened_boot_ns = session.opened_boot_ns;
-    facts.approval = session.verdict.approval;
+    // Before its key is known any approval may be the one.
+    facts.key_later = session.key_due_boot_ns != 0;
+    if (!facts.key_later) facts.approval = session.verdict.approval;
     facts.gated = session.proven.gated;
     facts.source = session.proven.source;
     facts.key = session.proven.key;
@@ -163,7 +165,10 @@ void Sessions::judge(Session& session) {
     }
     session.policy = governed->policy->name;
     if (session.user_manager) return judge_user_manager(session);
-    const SessionFacts facts = facts_of(session);
+    const bool overdue = session.key_due_boot_ns != 0 && time_.now().boot_ns >= session.key_due_boot_ns;
+    if (overdue) session.key_due_boot_ns = 0;
+    SessionFacts facts = facts_of(session);
+    if (overdue) facts.approval.reset();
     // A live session is judged by its own approval alone: who else uses it has been asked at its start.
     const auto in_use = facts.approval ? Rulebook::InUse() : table_.in_use(session.id);
     Verdict verdict = rulebook_.judge(*governed, facts, in_use, time_.now(), false);
@@ -191,12 +196,15 @@ void Sessions::apply(Session& session, Verdict verdict) {
         end(session);
         return;
     }
+    const bool waits = session.key_due_boot_ns != 0 && session.verdict.ruling == Ruling::approved;
+    if (waits)
+        session.verdict.recheck_boot_ns = std::min(session.verdict.recheck_boot_ns, session.key_due_boot_ns);
     session.action = session.verdict.freezes()                    ? "freeze"
                      : session.verdict.ruling == Ruling::approved ? "none"
                      : session.verdict.log_only                   ? "log"
                                                                   : "none";
     tell_kernel(session);
-    if (changed) write_verdict(session, 0);
+    if (changed && !waits) write_verdict(session, 0); // approved is told of when all is proven
     hold(session);
     if (changed && session.verdict.approval && on_change) on_change();
 }
@@ -210,7 +218,10 @@ void Sessions::tell_kernel(Session& session) {
         if (kernel_.allow_also(session.id, *uid)) session.also.push_back(*uid);
     }
     const std::uint32_t frozen = freezer_.verdict_flag(session.id);
-    const std::uint64_t deadline = spared ? kNever : session.verdict.deadline_boot_ns;
+    std::uint64_t deadline = spared ? kNever : session.verdict.deadline_boot_ns;
+    // The agent may be gone by then.
+    if (!spared && session.key_due_boot_ns != 0)
+        deadline = std::min(deadline, session.key_due_boot_ns + kNsPerSecond);
     const std::uint32_t flags =
         ESCORT_VERDICT_JUDGED | frozen | (spared && frozen == 0 ? std::uint32_t{ESCORT_VERDICT_OBSERVE} : 0U);
     (void)kernel_.set_verdict(session.id, {deadline, flags, 0}); // gone meanwhile: its end is on its way

@@ -100,6 +100,8 @@ class Sessions {
     // logind knows the session that this audit session or leader is of.
     void found_logind(std::uint32_t leader, std::optional<std::uint32_t> audit_session, const std::string& id,
                       const std::string& scope);
+    // A terminal that a session has got since it was opened, as sshd's have: of those where none is known.
+    void find_terminals();
     // Looks how long the sessions whose policy has an idle time-out have been idle, and warns those that end
     // soon.
     void look_at_terminals();

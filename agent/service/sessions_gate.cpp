@@ -10,6 +10,10 @@ namespace escort {
 
 namespace {
 
+// How long a labelled login may take to prove its key: sshd's next step. A stack whose session line is
+// missing never does.
+constexpr std::uint64_t kKeyTimeNs = 10 * kNsPerSecond;
+
 // A kernel verdict that admits nothing: for a number that only names a refusal.
 constexpr escort_verdict kDead{0, ESCORT_VERDICT_DEAD | ESCORT_VERDICT_JUDGED, 0};
 
@@ -61,6 +65,7 @@ Result<Session*> Sessions::label(const Login& login) {
     }
     Session session = describe(login);
     session.id = *id;
+    if (login.key_later) session.key_due_boot_ns = session.opened_boot_ns + kKeyTimeNs;
     return &table_.add(std::move(session));
 }
 
@@ -89,6 +94,7 @@ Verdict Sessions::prove(std::uint64_t id, const Login& login) {
     }
     session.exe = login.exe;
     if (!login.tty.empty()) session.tty = login.tty;
+    session.key_due_boot_ns = 0;
     // From the start: with the key known another approval may be the one.
     SessionFacts facts = facts_of(session);
     facts.approval.reset();
@@ -130,7 +136,7 @@ const Session* Sessions::approved_session_of(const std::string& account) const {
     const Session* longest = nullptr;
     for (const auto& [id, session] : table_.live()) {
         if (session.account != account || session.user_manager || session.stage != Stage::live) continue;
-        if (session.verdict.ruling != Ruling::approved) continue;
+        if (session.verdict.ruling != Ruling::approved || session.key_due_boot_ns != 0) continue;
         if (longest == nullptr || session.verdict.deadline_boot_ns > longest->verdict.deadline_boot_ns)
             longest = &session;
     }

@@ -97,6 +97,13 @@ void Sessions::found_logind(std::uint32_t leader, std::optional<std::uint32_t> a
     }
 }
 
+void Sessions::find_terminals() {
+    const Terminals all = terminals(kernel_, 0);
+    for (auto& [id, session] : table_.live())
+        if (const auto names = all.find(id); session.tty.empty() && names != all.end())
+            session.tty = *names->second.begin();
+}
+
 // One pass over the tasks, and only where a session's policy asks for it.
 void Sessions::look_at_terminals() {
     const Moment now = time_.now();

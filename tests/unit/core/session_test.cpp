@@ -39,3 +39,19 @@ TEST_CASE("session: the table keeps what lives, and the last 256 that ended") {
     CHECK(table.find(299)->ended == 77);
     CHECK(table.find(300)->stage == Stage::live);
 }
+
+TEST_CASE("session: who uses an approval") {
+    SessionTable table;
+    const ApprovalId approval{"https://broker.example.gov", "apr-1"};
+    for (std::uint64_t id = 1; id <= 5; id++) {
+        Session session;
+        session.id = id;
+        session.verdict.approval = approval;
+        if (id == 2) session.key_due_boot_ns = 1; // it may turn out to be another's
+        if (id == 3) session.user_manager = true; // beside a session that counts
+        if (id == 4) session.verdict.approval = {};
+        table.add(session);
+    }
+    CHECK(table.in_use(0) == std::map<ApprovalId, std::uint32_t>{{approval, 2}});
+    CHECK(table.in_use(1) == std::map<ApprovalId, std::uint32_t>{{approval, 1}});
+}
