@@ -190,7 +190,7 @@ def test_without_the_module_the_kernel_decides(host, no_module, denied):
     assert denied(account=ACCOUNT)[0]["ESCORT_REASON"] == "ungated"
 
 
-DAMAGE = {"cut": "format 1\ntimeout_ms 20", "newer": "format 2\n", "empty": "", "bytes": "\x80\x81\x00\n"}
+DAMAGE = {"cut": "format 1\ntimeout_ms 20", "newer": "format 2\n"}
 
 
 def enters(host, account: str) -> bool:
