@@ -12,6 +12,9 @@ namespace escort {
 
 void Daemon::wire_documents() {
     agent_.documents->on_change = [this] { rules_changed(Changed::approvals); };
+    agent_.documents->sessions_in_use = [this] {
+        return agent_.sessions ? agent_.sessions->table().in_use(0) : Rulebook::InUse();
+    };
     agent_.denials->on_change = [this] { rules_changed(Changed::approvals); };
     agent_.documents->on_outcome = [this](const Outcome& outcome) {
         if (outcome.ended_session && agent_.sessions)

@@ -126,11 +126,17 @@ void Documents::tell_presence(const ApprovalId& id) {
 }
 
 void Documents::tell_change(const LedgerChange& change, const DocumentFacts& document) {
+    if (change.revoked.empty() && change.removed.empty()) return;
+    const auto in_use = sessions_in_use ? sessions_in_use() : std::map<ApprovalId, std::uint32_t>();
     const auto tell_one = [&](const ApprovalId& id, bool absent) {
         ApprovalRecord record;
         record.jti = id.jti;
         record.issuer = id.issuer;
         record.absent = absent;
+        if (const auto known = store_.ledger().tombstone(id, time_.now()))
+            record.account = known->tombstone.account;
+        const auto used = in_use.find(id);
+        record.sessions = used == in_use.end() ? 0 : used->second;
         record.doc_sha256 = document.sha256;
         record.seq = document.seq;
         journal_.write(approval_revoked(record));

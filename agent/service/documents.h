@@ -37,6 +37,8 @@ class Documents {
     [[nodiscard]] const Outcome* outcome(const std::string& sha256) const;
 
     std::function<void()> on_change;
+    // How many live sessions each approval has; for the journal.
+    std::function<std::map<ApprovalId, std::uint32_t>()> sessions_in_use;
     std::function<void(const Outcome&)> on_outcome;
 
   private:

@@ -28,14 +28,15 @@ def broker(host):
 
 
 @pytest.fixture(autouse=True)
-def bound(host, fresh):
+def gate(request, host, fresh):
+    """The policy of the tests here; `unbound`, where a test asks for that, binds nothing."""
     host.run(["systemctl", "reset-failed"])  # what other tests left
-    product.set_policy(host, product.policy("gate"))
+    product.set_policy(host, product.policy("gate_unbound" if "unbound" in request.fixturenames else "gate"))
 
 
 @pytest.fixture
-def unbound(host, bound):
-    product.set_policy(host, product.policy("gate_unbound"))
+def unbound(gate):
+    """Asked for by name."""
 
 
 @pytest.fixture
@@ -99,9 +100,11 @@ def test_a_place_outside_the_policys_networks(host, far, broker, denied):
 
 
 def test_another_key_of_the_same_account(host, far, broker, denied):
+    begin = host.journal_end()
     broker.approve(ACCOUNT, "eng-a", fingerprints=[far.fingerprint("a")], source=PLACES)
     assert not far.ssh(ACCOUNT, "touch", CANARY, key="b").ok
     entry = denied(account=ACCOUNT)[0]
+    assert not host.journal("session_approved", after=begin, account=ACCOUNT), "told before its key was known"
     assert entry["ESCORT_REASON"] == "key_mismatch"
     assert entry["ESCORT_PROVEN_KEY"] == far.fingerprint("b")
     nothing_of_it(host)
@@ -191,7 +194,7 @@ def test_two_engineers_at_once_one_of_them_approved(host, far, broker, denied, l
     assert only_session(host, ACCOUNT)["approval"] == approval
 
 
-def test_each_engineer_has_the_approval_of_the_own_key(host, far, broker, logins):
+def test_each_engineer_has_the_approval_of_the_own_key(host, far, broker, denied, logins):
     expected = {}
     for key in ("a", "b"):
         expected[f"eng-{key}"] = broker.approve(ACCOUNT, f"eng-{key}", fingerprints=[far.fingerprint(key)],
@@ -203,6 +206,9 @@ def test_each_engineer_has_the_approval_of_the_own_key(host, far, broker, logins
     # One approval taken back ends that engineer's session, and no other.
     broker.revoke(expected["eng-b"])
     logins[0].wait(10)
+    told = denied(event="approval_revoked", approval=expected["eng-b"])[0]
+    assert told["ESCORT_ACCOUNT"] == ACCOUNT
+    assert "; 1 session under it must end" in told["MESSAGE"]
     assert answers(logins[1], "still here")
     assert only_session(host, ACCOUNT)["engineer"] == "eng-a"
 
@@ -218,6 +224,46 @@ def test_two_engineers_at_the_same_moment(host, far, broker, logins):
         for login in pair:
             login.close()
         wait_for(lambda: not product.sessions(host, ACCOUNT), 10, "the sessions' end")
+
+
+# --- between the gate's phases ---
+
+@pytest.fixture
+def slow(host):
+    """Two seconds pass in sshd between the gate's open phase, in which it labels, and its session phase, which has the key."""
+    host.run("cp /etc/pam.d/sshd /root/sshd.pam && sed -i '1i session optional pam_exec.so quiet /bin/sleep 2' /etc/pam.d/sshd")
+    yield
+    host.run("mv /root/sshd.pam /etc/pam.d/sshd")
+
+
+def test_a_login_whose_key_is_not_known_yet_uses_no_approval(host, far, broker, slow, logins):
+    broker.approve(ACCOUNT, "eng-a", fingerprints=[far.fingerprint("a")], source=PLACES)
+    logins.append(far.login(ACCOUNT, "cat", key="b"))
+    wait_for(lambda: product.sessions(host, ACCOUNT), 10, "the login with the wrong key")
+    logins.append(far.login(ACCOUNT, "cat", key="a"))
+    assert answers(logins[1], "here"), logins[1].close()
+    assert logins[0].wait(10) != 0
+
+
+def test_a_new_list_while_a_login_proves_its_key(host, far, broker, slow, logins):
+    broker.approve(ACCOUNT, "eng-a", fingerprints=[far.fingerprint("a")], source=PLACES)
+    logins.append(far.login(ACCOUNT, "cat"))
+    wait_for(lambda: product.sessions(host, ACCOUNT), 10, "the login")
+    broker.approve("vendor-two", "eng-b")
+    assert answers(logins[0], "here"), logins[0].close()
+
+
+def test_a_key_that_is_never_asked_for(host, far, broker, denied, logins):
+    """A stack whose session line is missing: what is bound to the key is not proven, and the session ends for that."""
+    broker.approve(ACCOUNT, "eng-a", fingerprints=[far.fingerprint("a")], source=PLACES)
+    host.run("cp /etc/pam.d/common-session /root/session.pam && sed -i /pam_escort/d /etc/pam.d/common-session")
+    try:
+        logins.append(far.login(ACCOUNT, "cat", key="b"))
+        assert logins[0].wait(30) != 0
+    finally:
+        host.run("mv /root/session.pam /etc/pam.d/common-session")
+    assert denied(account=ACCOUNT)[0]["ESCORT_REASON"] == "unproven"
+    nothing_of_it(host)
 
 
 def test_max_sessions(host, far, broker, denied, logins):
