@@ -139,7 +139,7 @@ EXPORTED int pam_sm_authenticate(pam_handle_t*, int, int, const char**) {
 }
 
 EXPORTED int pam_sm_setcred(pam_handle_t* pam, int flags, int argc, const char** argv) {
-    if ((flags & PAM_ESTABLISH_CRED) == 0) return PAM_IGNORE;
+    if ((static_cast<unsigned>(flags) & PAM_ESTABLISH_CRED) == 0) return PAM_IGNORE;
     return guarded(pam, Phase::open, argc, argv);
 }
 

@@ -53,7 +53,7 @@ class Login {
 } // namespace
 
 TEST_CASE("gate: without its label nobody gets in, window or not; observed where the policy only watches") {
-    for (const std::uint64_t window_ms : {0, 60'000}) {
+    for (const std::uint64_t window_ms : {0U, 60'000U}) {
         Kernel kernel;
         kernel.rules(window_ms, Mode::enforce, {}, Admission::gate);
         CHECK(run([] { become(kSupport); }) == -SIGKILL);

@@ -119,8 +119,10 @@ TEST_CASE("verdict golden: of two approvals that fail the later reason leads, in
     for (const auto& [left, first] : own)
         for (const auto& [right, second] : own) {
             if (left == right) continue;
-            CAPTURE(to_string(left));
-            CAPTURE(to_string(right));
+            const std::string one = to_string(left); // clang 14 captures no structured binding
+            CAPTURE(one);
+            const std::string other = to_string(right);
+            CAPTURE(other);
             YAML::Node both = YAML::Clone(base);
             YAML::Node approvals(YAML::NodeType::Sequence);
             approvals.push_back(merged(base["approvals"][0], first));

@@ -53,7 +53,7 @@ TEST_CASE("gate protocol: cut, doubled, lengthened: never another message") {
 }
 
 TEST_CASE("gate protocol: another version, phase or length") {
-    for (const std::size_t at : {0, 4, 5, 6}) {
+    for (const std::size_t at : {0U, 4U, 5U, 6U}) {
         for (const char value : {'\0', '\4', '\xff'}) {
             std::string bytes = *encode(request());
             bytes[at] = value;
