@@ -5,7 +5,8 @@ import time
 
 import pytest
 from conftest import CANARY
-from testhost import papers, product
+from testhost import product
+from testhost.broker import ENDED, Broker
 from testhost.guest import wait_for
 from testhost.screen import Screen, grows, stands
 
@@ -31,6 +32,13 @@ def approve(host, *options: str, account: str = ACCOUNT, lifetime: str = "1h", e
 def governed(host, fresh):
     product.set_policy(host, policy())
     host.run(["rm", "-f", COUNT])
+
+
+@pytest.fixture
+def broker(host):
+    one = Broker(host)
+    yield one
+    one.withdraw()
 
 
 @pytest.fixture
@@ -113,13 +121,13 @@ def test_freeze_and_thaw_by_hand(host, denied, login):
     assert "not frozen by hand" in again.err
 
 
-def test_thaw_does_not_stand_in_for_the_escort(host, denied, login):
+def test_thaw_does_not_stand_in_for_the_escort(host, denied, broker, login):
     product.set_policy(host, product.policy("escort"))
-    escort = papers.Escort(host, approve(host, "--escort", "esc-9"), "esc-9")
-    escort.present()
+    approval = broker.approve(ACCOUNT, escort="esc-9")
+    broker.lease(approval, "esc-9", 600)
     login(COUNTING)
     session_id = session(host)["id"]
-    escort.leave()
+    broker.lease(approval, "esc-9", 0)
     denied(event="session_frozen", session=session_id)
     refused = host.escortctl("thaw", session_id, check=False)
     assert refused.code == 1
@@ -128,7 +136,7 @@ def test_thaw_does_not_stand_in_for_the_escort(host, denied, login):
     host.escortctl("freeze", session_id)
     assert host.ask("thaw", session_id)["frozen"]
     stands(lambda: count(host))
-    escort.present()
+    broker.lease(approval, "esc-9", 600)
     grows(lambda: count(host))
 
 
@@ -201,30 +209,33 @@ def test_revocation_and_kill_say_why_before_the_end(host, denied, login):
 
 # --- session-revoked events ---
 
-def test_an_event_about_an_approval(host, denied, login):
-    approval = approve(host)
+def test_an_event_about_an_approval(host, denied, broker, login):
+    approval = broker.approve(ACCOUNT)
     one, _ = login()
     opened = session(host)["id"]
-    event = papers.session_revoked(host, approval)
-    papers.accepted(host, "revocation", event)
+    event = broker.claims() | {
+        "jti": f"set-{time.time_ns()}", "aud": [f"host:{host.machine_id}"],
+        "sub_id": {"format": "complex", "session": {"format": "opaque", "id": approval}},
+        "events": {ENDED: {"event_timestamp": int(time.time())}}}
+    broker.send("revocation", event)
     one.wait(5)
     assert killed(denied, opened)["ESCORT_REASON"] == "revoked"
     assert not host.ssh(ACCOUNT, "touch", CANARY).ok
     assert not host.exists(CANARY)
     # Another approval is another matter, and the old event again doesn't touch it.
-    approve(host)
+    broker.approve(ACCOUNT)
     two, screen = login()
-    papers.publish(host, "revocation", event)
-    papers.publish(host, "revocation", event | {"jti": "set-again"})
+    broker.send("revocation", event)
+    broker.set_event(approval)
     alive(two, screen)
 
 
-def test_an_event_about_a_session(host, denied, login):
-    approval = approve(host)
+def test_an_event_about_a_session(host, denied, broker, login):
+    approval = broker.approve(ACCOUNT)
     one, _ = login()
     opened = session(host)["id"]
     two, screen = login()
-    papers.accepted(host, "revocation", papers.session_revoked(host, opened))
+    broker.set_event(opened)
     one.wait(5)
     entry = killed(denied, opened)
     assert (entry["ESCORT_REASON"], entry["ESCORT_APPROVAL"]) == ("revoked", approval)
@@ -234,30 +245,24 @@ def test_an_event_about_a_session(host, denied, login):
 
 # --- break-glass ---
 
-@pytest.fixture
-def breakglass(host):
-    papers.found_breakglass(host)
-    yield
-    papers.forget_breakglass(host)
-
-
 STRICT = ("engineer: {location: {allow: [US]}}", "escort: {required: true}", "ticket: 'INC[0-9]{7}'", "approvers: {min: 1}")
-IN_THE_US = {"country": "US", "asserted_by": "facility", "at": 0}
 
 
-def test_break_glass_without_escort_ticket_and_approver(host, denied, newcomer, breakglass, login):
+def engineer_in(country: str) -> dict:
+    return {"id": "eng-9", "location": {"country": country, "asserted_by": "facility", "at": int(time.time())}}
+
+
+def test_break_glass_without_escort_ticket_and_approver(host, denied, newcomer, broker, login):
     product.set_policy(host, policy(*STRICT))
-    here = IN_THE_US | {"at": int(time.time())}
-    approval = papers.emergency(host, newcomer, location=here)
+    approval = broker.breakglass(newcomer, engineer_in("US"))
     one, screen = login(account=newcomer)
     alive(one, screen)
     opened = session(host, newcomer)
     assert (opened["reason"], opened["approval"]) == ("break_glass", approval)
     entry = denied(event="break_glass_used", session=opened["id"])[0]
-    assert entry["PRIORITY"] == "1"
+    assert entry["PRIORITY"] == "1"  # alert
     assert entry["ESCORT_APPROVAL"] == approval
-    status = host.ask("status")
-    assert status["break_glass"] == {"approvals": 1, "sessions": 1}
+    assert host.ask("status")["break_glass"] == {"approvals": 1, "sessions": 1}
     assert "break" in host.escortctl("status", check=False).out
     # `deny` shuts it out, the live session too.
     product.set_policy(host, policy(*STRICT, top="break_glass: deny\n"))
@@ -267,21 +272,18 @@ def test_break_glass_without_escort_ticket_and_approver(host, denied, newcomer, 
     assert denied(account=newcomer, action="refuse")[-1]["ESCORT_REASON"] == "no_approval"
 
 
-def test_break_glass_cures_no_place(host, denied, newcomer, breakglass):
+def test_break_glass_cures_no_place(host, denied, newcomer, broker):
     product.set_policy(host, policy(*STRICT))
-    papers.emergency(host, newcomer, location=IN_THE_US | {"country": "CA", "at": int(time.time())})
+    broker.breakglass(newcomer, engineer_in("CA"))
     assert not host.ssh(newcomer, "touch", CANARY).ok
     assert not host.exists(CANARY)
     assert denied(account=newcomer)[0]["ESCORT_REASON"] == "location_denied"
 
 
-def test_only_a_breakglass_key_signs_emergencies(host, breakglass):
+def test_only_a_breakglass_key_signs_emergencies(host, broker):
+    made = broker.approval(ACCOUNT, ticket=None) | {"emergency": {"authority": "CISO on duty", "reason": "none"}}
     now = int(time.time())
-    claims = {"iss": "https://emergency.example.gov", "aud": f"host:{host.machine_id}", "iat": now, "exp": now + 60,
-              "seq": now, "approvals": [{"jti": f"brk-{now}", "account": ACCOUNT, "nbf": now, "exp": now + 60,
-                                         "engineer": {"id": "eng-42"},
-                                         "emergency": {"authority": "duty officer", "reason": "none"}}]}
-    assert papers.publish(host, "breakglass", claims)["outcome"] == "refused"
+    broker.send("breakglass", broker.claims(exp=now + 3600, seq=now, approvals=[made]), expect="document_refused")
     assert not host.ssh(ACCOUNT, "touch", CANARY).ok
     assert not host.exists(CANARY)
 

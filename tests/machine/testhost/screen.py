@@ -48,9 +48,10 @@ def grows(read, timeout: float = 10) -> None:
     wait_for(lambda: read() > before, timeout, f"more than {before}")
 
 
-def stands(read, seconds: float = 0.6) -> int:
+def stands(read, what: str = "it", seconds: float = 0.6) -> int:
     """read() is the same after a while, in which it would have grown many times; that value."""
     before = read()
     time.sleep(seconds)
-    assert read() == before, "went on"
+    after = read()
+    assert after == before, f"{what}: goes on, {before} -> {after}"
     return before
