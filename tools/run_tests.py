@@ -71,14 +71,14 @@ def sanitized(preset: str) -> list[Part]:
     suffix = "" if preset == "gcc" else f" ({preset})"
     return [Part(f"unit{suffix}", [f"build/{preset}/unit_tests"], 300, doctest, preset, ("unit_tests",)),
             Part(f"bpf{suffix}", [f"build/{preset}/bpf_tests"], 600, doctest, preset, ("bpf_tests",)),
-            Part(f"machine{suffix}", pytest_command("machine"), 900, pytest, preset, ("escortd", "escortctl"))]
+            Part(f"machine{suffix}", pytest_command("machine"), 1800, pytest, preset, ("escortd", "escortctl"))]
 
 
 PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case),
-         Part("style: tidy", ["tools/check-style", "tidy"], 900, one_case),
+         Part("style: tidy", ["tools/check-style", "tidy"], 1800, one_case),
          *sanitized("gcc"), *sanitized("asan"),
          Part("demo", ["tools/demo"], 360, one_case),
-         Part("vm", pytest_command("vm"), 900, pytest)]
+         Part("vm", pytest_command("vm"), 1200, pytest)]
 
 
 def chosen() -> list[Part]:
@@ -131,7 +131,7 @@ def play(part: Part) -> Count:
                                 "PYTEST_ADDOPTS": f"--junitxml={report}"}
     code = 0
     if part.targets:
-        code = run(["bash", "-c", '. tools/lib.sh && build "$@"', "build", part.preset, *part.targets], log, 1200,
+        code = run(["bash", "-c", '. tools/lib.sh && build "$@"', "build", part.preset, *part.targets], log, 1800,
                    environment)
     if code == 0 and part.count is pytest:
         code = run(["tools/package"], log, 600, environment)

@@ -127,6 +127,15 @@ TEST_CASE("rulebook: an account looked up by its number stays a principal when a
     CHECK_FALSE(book.set_accounts(accounts({})));
     CHECK(book.governed(5000));
     CHECK(book.uid_of("vendor-ldap") == 5000);
+    CHECK(book.added_accounts() == std::vector<std::uint32_t>{5000});
+    CHECK_FALSE(book.renew_account(5000, Account{"vendor-ldap", 5000})); // as it was
+    CHECK(book.governed(5000));
+    CHECK(book.renew_account(5000, Account{"alice", 5000})); // its number is another's now
+    CHECK_FALSE(book.governed(5000));
+    CHECK(book.added_accounts().empty());
+    CHECK(book.add_account({"vendor-ldap", 5000}));
+    CHECK(book.renew_account(5000, std::nullopt)); // it has gone
+    CHECK_FALSE(book.governed(5000));
 }
 
 TEST_CASE("rulebook: the gate's names: accounts that are known, and what a policy's pattern names") {

@@ -36,7 +36,8 @@ TEST_CASE("session state: saved and loaded, of this boot alone, never of a newer
     std::ofstream(path) << R"({"format":1,"boot":7,"next":"x","approvals":{}})";
     CHECK_FALSE(load_session_state(path, 7));
     // What the first version wrote.
-    std::ofstream(path) << R"({"format":1,"boot":7,"next":9,"approvals":{"00000007-3":{"iss":"i","jti":"j"}}})";
+    std::ofstream(path)
+        << R"({"format":1,"boot":7,"next":9,"approvals":{"00000007-3":{"iss":"i","jti":"j"}}})";
     CHECK(load_session_state(path, 7)->sessions.at("00000007-3").approval == ApprovalId{"i", "j"});
     std::filesystem::remove_all(folder);
 }
