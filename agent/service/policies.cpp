@@ -93,13 +93,7 @@ void Policies::take_accounts(const Result<AccountsAnswer>& answer) {
         for (const auto& group : question.groups)
             fresh.groups[group] = LookUp::failed;
     }
-    if (!answer || look_up_failed(fresh))
-        health_.degrade("accounts",
-                        answer ? "an account or a group could not be looked up; what was known of it stays"
-                               : answer.error().text(),
-                        "check the host's name service (getent passwd, getent group)");
-    else
-        health_.recover("accounts");
+    const AccountsAnswer asked = fresh;
     accounts_ = merge(accounts_, std::move(fresh));
     const auto kept = write_file_atomically(accounts_file(paths_), encode_accounts(accounts_), 0600);
     if (!kept)
@@ -109,6 +103,31 @@ void Policies::take_accounts(const Result<AccountsAnswer>& answer) {
     else if (rulebook_.set_accounts(accounts_) && on_change)
         on_change();
     asked_.clear();
+    tell_health(answer, asked);
+    renew_added();
+}
+
+void Policies::tell_health(const Result<AccountsAnswer>& answer, const AccountsAnswer& fresh) {
+    constexpr const char* kHint = "check the host's name service (getent passwd, getent group)";
+    if (!answer) return health_.degrade("accounts", answer.error().text(), kHint);
+    if (look_up_failed(fresh))
+        return health_.degrade(
+            "accounts", "an account or a group could not be looked up; what was known of it stays", kHint);
+    std::string absent; // contract §3: a group that can't be resolved
+    for (const auto& [group, state] : fresh.groups)
+        if (state == LookUp::absent) absent += (absent.empty() ? "" : ", ") + group;
+    if (!absent.empty())
+        return health_.degrade("accounts", "a policy names a group that is not there: " + absent,
+                               "correct the policy, or make the group");
+    health_.recover("accounts");
+}
+
+// Principals that the list of accounts may not hold: a directory that lists nobody.
+void Policies::renew_added() {
+    for (const auto uid : rulebook_.added_accounts())
+        nss_.by_uid(uid, [this, uid](const Result<std::optional<Account>>& answer) {
+            if (answer && rulebook_.renew_account(uid, *answer) && on_change) on_change();
+        });
 }
 
 void Policies::go_on_without() {

@@ -66,6 +66,8 @@ class Policies {
     };
     void put_in_force();
     void take_accounts(const Result<AccountsAnswer>& answer);
+    void tell_health(const Result<AccountsAnswer>& answer, const AccountsAnswer& fresh);
+    void renew_added();
     void tell(const LoadedPolicies& loaded, const PolicyReload& result);
 
     PolicyPaths paths_;

@@ -41,6 +41,19 @@ bool Rulebook::add_account(const Account& account) {
     return true;
 }
 
+std::vector<std::uint32_t> Rulebook::added_accounts() const {
+    std::vector<std::uint32_t> uids;
+    for (const auto& account : singles_)
+        uids.push_back(account.uid);
+    return uids;
+}
+
+bool Rulebook::renew_account(std::uint32_t uid, const std::optional<Account>& now) {
+    std::erase_if(singles_, [uid](const Account& account) { return account.uid == uid; });
+    if (now && governs(set_, *now)) singles_.push_back(*now);
+    return set_accounts(accounts_);
+}
+
 std::optional<Governed> Rulebook::governed(std::uint32_t uid) const {
     const auto found = principals_.by_uid.find(uid);
     if (found == principals_.by_uid.end()) return std::nullopt;
