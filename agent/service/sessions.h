@@ -3,6 +3,7 @@
 //
 //   sessions.cpp          events, judging, the kernel's verdict
 //   sessions_gate.cpp     sessions that the PAM gate clears
+//   sessions_end.cpp      ends, by the verdict or by hand
 //   sessions_hold.cpp     freezing, and what is said on terminals
 //   sessions_found.cpp    sessions that no event told of
 //   sessions_journal.cpp  records

@@ -1,0 +1,93 @@
+// How a session ends: by its verdict, by hand, by the broker's event; and what is left to do when it has.
+#include "service/sessions.h"
+
+#include "output/notices.h"
+#include "output/records.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace escort {
+
+namespace {
+// How long a line on the session's terminal has to reach the person before what carries it there is killed.
+constexpr std::chrono::microseconds kNoticeTime{15'000};
+} // namespace
+
+void Sessions::end(Session& session) {
+    if (session.stage != Stage::live) return;
+    session.stage = Stage::ending;
+    session.action = "kill";
+    write_verdict(session, 0);
+    const bool told = say(session, end_notice(record_of(session)));
+    const std::uint64_t id = session.id;
+    if (!session.user_manager) end_user_managers(session);
+    ender_.begin(id, told ? kNoticeTime : std::chrono::microseconds(0)); // may finish at once
+}
+
+void Sessions::finish(const Ended& ended) {
+    Session* session = table_.find(ended.id);
+    kernel_.forget(ended.id, session != nullptr ? session->also : std::vector<std::uint32_t>{});
+    if (session == nullptr || session->stage == Stage::ended) return;
+    const bool killed = session->stage == Stage::ending;
+    session->killed = std::max(session->killed, ended.processes);
+    session->ended = time_.now().trusted;
+
+    SessionRecord record = record_of(*session);
+    if (killed && !session->refused_at_birth) record.latency_us = ended.elapsed_ns / 1000;
+    if (!session->policy.empty()) journal_.write(killed ? session_killed(record) : session_ended(record));
+    const std::string account = session->account;
+    freezer_.forget(ended.id);
+    table_.end(ended.id, session->ended);
+    by_hand_.erase(ended.id);
+    held_by_hand_.erase(ended.id);
+    rejudge_user_managers(account);
+
+    const auto [first, last] = waiting_.equal_range(ended.id);
+    std::vector<Done> callers;
+    for (auto it = first; it != last; ++it)
+        callers.push_back(std::move(it->second));
+    waiting_.erase(first, last);
+    for (const auto& done : callers)
+        done(*table_.find(ended.id), ended);
+    if (!record.approval.empty() && on_change) on_change(); // others leave nothing to save
+}
+
+bool Sessions::kill(std::uint64_t id, ByHand by, Done done) {
+    Session* session = table_.find(id);
+    if (session == nullptr || session->stage == Stage::ended) return false;
+    waiting_.emplace(id, std::move(done));
+    if (session->stage == Stage::ending) return true;
+    by_hand_[id] = std::move(by);
+    deny(*session, Reason::operator_act);
+    return true;
+}
+
+void Sessions::revoke(const EndedSession& ended, const std::string& by) {
+    const auto id = session_id(ended.id);
+    Session* session = id ? table_.find(*id) : nullptr;
+    if (session == nullptr || session->stage != Stage::live || !session->verdict.approval) return;
+    const auto& issuers = ended.issuers;
+    if (std::find(issuers.begin(), issuers.end(), session->verdict.approval->issuer) == issuers.end()) return;
+    by_hand_[*id] = {by, "session-revoked event"};
+    deny(*session, Reason::revoked);
+}
+
+// A person's or the broker's act, whatever the policy's mode.
+void Sessions::deny(Session& session, Reason reason) {
+    session.verdict.ruling = Ruling::denied;
+    session.verdict.reason = reason;
+    session.verdict.reasons = {reason};
+    session.verdict.observe = false;
+    session.verdict.hold = Hold::none;
+    end(session);
+}
+
+std::set<std::uint64_t> Sessions::ending() const {
+    std::set<std::uint64_t> ids;
+    for (const auto& [id, session] : table_.live())
+        if (session.stage == Stage::ending) ids.insert(id);
+    return ids;
+}
+
+} // namespace escort
