@@ -10,6 +10,7 @@
 #include <cstring>
 #include <poll.h>
 #include <set>
+#include <span>
 
 namespace escort {
 
@@ -34,6 +35,13 @@ std::set<std::string> units_of(const std::vector<KernelRule>& rules) {
     for (const auto& rule : rules)
         if (rule.key.kind == ESCORT_RULE_UNIT) units.emplace(rule.value.unit);
     return units;
+}
+
+// Of values that were zeroed before they were filled, padding included.
+template <typename T>
+bool same_bytes(const T& left, const T& right) {
+    const auto bytes = [](const T& value) { return std::as_bytes(std::span(&value, 1)); };
+    return std::equal(bytes(left).begin(), bytes(left).end(), bytes(right).begin());
 }
 
 } // namespace
@@ -73,8 +81,7 @@ const char* counter_name(escort_counter counter) {
 }
 
 bool KernelRule::operator==(const KernelRule& other) const {
-    return std::memcmp(&key, &other.key, sizeof key) == 0 &&
-           std::memcmp(&value, &other.value, sizeof value) == 0;
+    return same_bytes(key, other.key) && same_bytes(value, other.value);
 }
 
 KernelState::KernelState(const Programs& programs)

@@ -64,7 +64,7 @@ const char* next_step(Reason reason) {
     return "Ask your broker";
 }
 
-std::string with_reference(std::string text, const std::string& id) {
+std::string with_reference(const std::string& text, const std::string& id) {
     return id.empty() ? text : text + " Reference " + id + ".";
 }
 
