@@ -116,7 +116,8 @@ class Judging {
             list_approvals(found);
         }
         list_graves();
-        if (!buried_.empty() && (reasons.empty() || nearer(buried_, reasons))) reasons = buried_;
+        // What is gone explains only where nothing that is listed does: an account's past is no candidate.
+        if (reasons.empty()) reasons = buried_;
         if (reasons.empty()) reasons = session_.reasons({nothing_offered()});
         verdict_.ruling = Ruling::denied;
         verdict_.reason = reasons.front();

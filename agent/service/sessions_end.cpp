@@ -19,7 +19,8 @@ void Sessions::end(Session& session) {
     session.stage = Stage::ending;
     session.action = "kill";
     write_verdict(session, 0);
-    const bool told = say(session, end_notice(record_of(session)));
+    // A frozen session's sshd carries nothing: its person has read why it stands.
+    const bool told = !session.frozen && say(session, end_notice(record_of(session)));
     const std::uint64_t id = session.id;
     if (!session.user_manager) end_user_managers(session);
     ender_.begin(id, told ? kNoticeTime : std::chrono::microseconds(0)); // may finish at once

@@ -188,3 +188,16 @@ TEST_CASE("verdict: the window is the latest deadline of those that admit") {
     world.offer("c", 2 * kHour);
     CHECK(window_until(world.offered.candidates) == kNow.boot_ns + 2 * kHour);
 }
+
+TEST_CASE("verdict: what was revoked before doesn't hide why the approval in force can't be used") {
+    World world;
+    world.offer("now");
+    world.offered.tombstones.push_back(
+        {{world.list.issuer, "before"}, {"azsupport", kNow.trusted + 600, false}});
+    Denials denials;
+    denials.engineers.insert("eng-now");
+    world.offered.denials = &denials;
+    CHECK(words(world.judge()) == "denied_locally");
+    world.offered.candidates.clear();
+    CHECK(words(world.judge()) == "revoked"); // nothing is listed: the past is all that explains
+}
