@@ -3,6 +3,8 @@
 The engineers come from a network namespace with two addresses of each family (testhost/far.py), by real ssh.
 """
 
+import select
+
 import pytest
 from conftest import CANARY
 from testhost import product
@@ -49,9 +51,10 @@ def logins():
 
 
 def answers(login, word: str) -> bool:
-    """Whether a session that runs `cat` is alive."""
+    """Whether a session that runs `cat` is alive; half a minute is given to a login that is still on its way."""
     login.say(word)
-    return login.process.stdout.readline().strip() == word
+    ready, _, _ = select.select([login.process.stdout], [], [], 30)
+    return bool(ready) and login.process.stdout.readline().strip() == word
 
 
 def nothing_of_it(host, account: str = ACCOUNT) -> None:
@@ -393,6 +396,7 @@ def test_login_on_a_terminal(host, far, broker, unbound, denied, logins):
 
 def test_login_on_a_terminal_without_an_approval(host, far, unbound, denied, logins):
     logins.append(terminal_login(host, "vendor-two"))
+    logins[0].wait(30)
     shown = logins[0].process.stdout.read()
     assert "No approved support session for vendor-two" in shown
     assert denied(account="vendor-two")[0]["ESCORT_ENTRY"] == "login"
