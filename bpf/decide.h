@@ -96,18 +96,20 @@ ESCORT_INLINE struct escort_decision escort_decide(const struct escort_facts* fa
     struct escort_decision decision = {0, 0, 0, 0, 0, ESCORT_REASON_NONE};
 
     if (facts->labelled) {
+        __u32 watched = facts->verdict_known && (facts->verdict.flags & ESCORT_VERDICT_OBSERVE);
+
         decision.reason = escort_live(facts);
         if (decision.reason == ESCORT_REASON_NONE && facts->enters) {
             decision.reason = escort_entered(facts);
-            decision.observe = escort_watched_only(facts);
+            /* The entered account's policy alone: a session that is only watched is no way into another's. */
+            watched = escort_watched_only(facts);
         }
         if (decision.reason == ESCORT_REASON_NONE) {
-            decision.observe = 0;
             decision.stop = escort_frozen(facts) && !facts->foreign_leader;
             return decision;
         }
         decision.refuse = 1;
-        if (facts->verdict_known && (facts->verdict.flags & ESCORT_VERDICT_OBSERVE)) decision.observe = 1;
+        decision.observe = watched;
     } else {
         if (!facts->enters || !facts->governed) return decision;
         if (facts->exempt) {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,7 @@ struct Session {
     // Until then it holds no approval that another session could need.
     std::uint64_t key_due_boot_ns = 0;
     Verdict verdict;
+    std::set<std::uint32_t> entered; // uids of principals that it has turned into
     std::vector<std::uint32_t> also; // uids that the kernel lets it turn into
     std::string action;              // "kill", "none", "log"
     std::uint32_t killed = 0;        // processes

@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::size_t kLinesOfApprovals = 32; // `explain` lists no more: the rest came no nearer
 
-// Of a live session: is this its own approval? Of a new one: is it of this account or unit at all?
+// Is it of this account or unit at all, and, of a live session, its own approval?
 bool is_candidate(const Candidate& candidate, const SessionFacts& facts) {
-    if (facts.approval) return candidate.id() == *facts.approval;
+    if (facts.approval && candidate.id() != *facts.approval) return false;
     return facts.unit.empty() ? candidate.approval->account == facts.account
                               : candidate.approval->unit == facts.unit;
 }

@@ -27,6 +27,8 @@ std::uint32_t count_processes(const std::vector<escort_task>& tasks) {
 void set_flag(const KernelState& state, std::uint64_t id, bool frozen) {
     auto verdict = state.verdict(id);
     if (!verdict || (verdict->flags & ESCORT_VERDICT_DEAD) != 0) return;
+    if (frozen)
+        verdict->flags &= ~static_cast<__u32>(ESCORT_VERDICT_OBSERVE); // a watched one is never stopped
     verdict->flags = frozen ? verdict->flags | ESCORT_VERDICT_FROZEN
                             : verdict->flags & ~static_cast<__u32>(ESCORT_VERDICT_FROZEN);
     (void)state.set_verdict(id, *verdict); // ended meanwhile

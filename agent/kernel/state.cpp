@@ -166,6 +166,11 @@ std::optional<escort_verdict> KernelState::verdict(std::uint64_t id) const {
     return value;
 }
 
+void KernelState::forbid_also(std::uint64_t id, std::uint32_t uid) const {
+    const escort_also_key key{id, uid, 0};
+    bpf_map_delete_elem(also_, &key);
+}
+
 Status KernelState::allow_also(std::uint64_t id, std::uint32_t uid) const {
     const escort_also_key key{id, uid, 0};
     const std::uint32_t one = 1;

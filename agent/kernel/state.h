@@ -45,6 +45,7 @@ class KernelState {
     [[nodiscard]] Status set_verdict(std::uint64_t id, const escort_verdict& verdict) const;
     [[nodiscard]] std::optional<escort_verdict> verdict(std::uint64_t id) const;
     [[nodiscard]] Status allow_also(std::uint64_t id, std::uint32_t uid) const;
+    void forbid_also(std::uint64_t id, std::uint32_t uid) const;
     [[nodiscard]] std::optional<escort_session> session(std::uint64_t id) const;
     [[nodiscard]] std::vector<KernelSession> sessions() const;
     // Opens a session that no task is in yet, with its first verdict: for a login process that the gate has

@@ -103,7 +103,9 @@ Login Gatekeeper::describe(const GateRequest& request, const GateLogin& process,
         }
     }
     login.key_later = request.phase != Phase::session && login.entry == Entry::sshd;
-    if (request.phase == Phase::session)
+    // Only sshd's word: to others it is a variable of PAM's environment, which their stacks may let people
+    // set.
+    if (request.phase == Phase::session && login.entry == Entry::sshd)
         if (const auto proven = gate::read_auth_info(request.auth_info); !proven.keys.empty()) {
             login.proven.key = proven.keys.front().fingerprint;
             login.proven.key_id = proven.keys.front().key_id;
@@ -131,6 +133,7 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
         verdict.rules.push_back({"gate", Check::fail, opened.error().text(), ""});
         return refuse(login, std::move(verdict));
     }
+    agent_.health->recover("gate");
     return admitted();
 }
 
@@ -148,8 +151,9 @@ GateAnswer Gatekeeper::inside(const GateRequest& request, const Login& login, co
     }
     const auto& also = session.verdict.also;
     const bool named = std::find(also.begin(), also.end(), login.governed.account) != also.end();
-    const bool watched = session.verdict.observe || session.verdict.log_only ||
-                         agent_.rulebook->observing() || login.governed.policy->mode.value == Mode::observe;
+    const Policy& policy = *login.governed.policy; // a session that is only watched is no way into another's
+    const bool watched = agent_.rulebook->observing() || policy.mode.value == Mode::observe ||
+                         policy.on_violation.value == Violation::log;
     if (named || watched)
         return admitted(); // the kernel and the sessions judge the rest, at the change of uid
     Verdict verdict;
@@ -165,14 +169,15 @@ GateAnswer Gatekeeper::user_manager(const GateRequest& request, const Login& log
     const bool observed = agent_.rulebook->observing() || login.governed.policy->mode.value == Mode::observe;
     const bool allowed = login.governed.policy->user_manager.value == UserManager::allow &&
                          agent_.sessions->approved_session_of(login.governed.account) != nullptr;
-    if (!allowed && !observed) {
+    const bool own = agent_.sessions->of_process(login.pidfd) != nullptr;
+    const bool second = !own && agent_.sessions->has_user_manager(login.governed.account);
+    if ((!allowed || second) && !observed) {
         Verdict verdict;
         verdict.reason = Reason::entry_denied;
         verdict.reasons = {verdict.reason};
         return refuse(login, std::move(verdict));
     }
-    if (request.phase == Phase::account || agent_.sessions->of_process(login.pidfd) != nullptr)
-        return admitted();
+    if (request.phase == Phase::account || own) return admitted();
     if (const auto opened = agent_.sessions->admit_user_manager(login); !opened)
         agent_.health->degrade("gate", opened.error().text(),
                                "user managers of support accounts don't start");

@@ -174,7 +174,32 @@ void Sessions::judge(Session& session) {
         verdict = rulebook_.judge(*governed, facts, in_use, time_.now()); // something to explain
     else
         verdict.rules = std::move(session.verdict.rules);
-    apply(session, std::move(verdict));
+    apply(session, with_entered(session, std::move(verdict)));
+}
+
+Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
+    if (verdict.ruling != Ruling::approved) return verdict;
+    for (const auto uid : session.entered) {
+        const auto governed = rulebook_.governed(uid);
+        if (!governed) continue;
+        SessionFacts facts = facts_of(session);
+        facts.entry = Entry::existing; // the way in was judged when it came
+        if (verdict.approval) facts.approval = verdict.approval;
+        Verdict other = rulebook_.judge({session.account, governed->policy, !session.unit.empty()}, facts, {},
+                                        time_.now());
+        const bool named =
+            std::find(verdict.also.begin(), verdict.also.end(), governed->account) != verdict.also.end();
+        if (!named) {
+            other.ruling = Ruling::denied;
+            other.hold = Hold::none;
+            other.reason = Reason::no_approval;
+            other.reasons = {Reason::no_approval};
+            other.rules.push_back({"approval.also", Check::fail, "has become " + governed->account,
+                                   governed->policy->place.text()});
+        }
+        if (other.ends() || other.freezes()) return other;
+    }
+    return verdict;
 }
 
 void Sessions::apply(Session& session, Verdict verdict) {
@@ -209,18 +234,21 @@ void Sessions::apply(Session& session, Verdict verdict) {
 void Sessions::tell_kernel(Session& session) {
     const bool spared =
         session.verdict.ruling == Ruling::denied || session.verdict.observe || session.verdict.log_only;
-    for (const auto& account : session.verdict.also) {
-        const auto uid = rulebook_.uid_of(account);
-        if (!uid || std::find(session.also.begin(), session.also.end(), *uid) != session.also.end()) continue;
-        if (kernel_.allow_also(session.id, *uid)) session.also.push_back(*uid);
-    }
+    std::vector<std::uint32_t> also;
+    for (const auto& account : session.verdict.also)
+        if (const auto uid = rulebook_.uid_of(account)) also.push_back(*uid);
+    for (const auto uid : session.also)
+        if (std::find(also.begin(), also.end(), uid) == also.end()) kernel_.forbid_also(session.id, uid);
+    std::erase_if(also, [&](std::uint32_t uid) { return !kernel_.allow_also(session.id, uid); });
+    session.also = std::move(also);
     const std::uint32_t frozen = freezer_.verdict_flag(session.id);
+    const bool still = session.verdict.freezes() || session.frozen_by_hand || frozen != 0;
     std::uint64_t deadline = spared ? kNever : session.verdict.deadline_boot_ns;
     // The agent may be gone by then.
     if (!spared && session.key_due_boot_ns != 0)
         deadline = std::min(deadline, session.key_due_boot_ns + kNsPerSecond);
     const std::uint32_t flags =
-        ESCORT_VERDICT_JUDGED | frozen | (spared && frozen == 0 ? std::uint32_t{ESCORT_VERDICT_OBSERVE} : 0U);
+        ESCORT_VERDICT_JUDGED | frozen | (spared && !still ? std::uint32_t{ESCORT_VERDICT_OBSERVE} : 0U);
     (void)kernel_.set_verdict(session.id, {deadline, flags, 0}); // gone meanwhile: its end is on its way
 }
 
@@ -239,7 +267,6 @@ void Sessions::entered(const escort_event& event) {
     Session* session = table_.find(event.id);
     const auto governed = rulebook_.governed(event.uid);
     if (session == nullptr || session->stage != Stage::live || !governed) return;
-    if (!session->unit.empty() && session->policy == governed->policy->name && !refused(event)) return;
     if (session->policy.empty()) { // released, and governed again
         session->uid = event.uid;
         session->account = governed->account;
@@ -250,13 +277,19 @@ void Sessions::entered(const escort_event& event) {
     const auto& also = session->verdict.also;
     const bool named = std::find(also.begin(), also.end(), governed->account) != also.end();
     const bool way_in = governed->policy->require.entries.value.contains(entry_of(event.entry));
-    if (named && way_in && !refused(event)) return;
+    if (named && way_in && !refused(event)) {
+        session->entered.insert(event.uid);
+        judge(*session);
+        return;
+    }
     Verdict verdict = session->verdict;
     verdict.ruling = Ruling::denied;
     verdict.reason = named ? Reason::entry_denied : Reason::no_approval;
     verdict.reasons = {verdict.reason};
-    verdict.observe =
-        verdict.observe || rulebook_.observing() || governed->policy->mode.value == Mode::observe;
+    // That account's policy alone: a session that is only watched is no way into another's.
+    verdict.observe = rulebook_.observing() || governed->policy->mode.value == Mode::observe;
+    verdict.log_only = governed->policy->on_violation.value == Violation::log;
+    verdict.hold = Hold::none;
     verdict.rules.push_back({"approval.also", named ? Check::pass : Check::fail,
                              "became " + governed->account + " by " + to_string(entry_of(event.entry)),
                              governed->policy->place.text()});

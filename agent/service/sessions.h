@@ -80,6 +80,7 @@ class Sessions {
     [[nodiscard]] const Session* of_process(int pidfd);
     // Has the account a live approved session, so that it may have its user manager?
     [[nodiscard]] const Session* approved_session_of(const std::string& account) const;
+    [[nodiscard]] bool has_user_manager(const std::string& account) const;
     // Opens the account's user manager for the login process (PAM service systemd-user).
     [[nodiscard]] Status admit_user_manager(const Login& login);
 
@@ -137,6 +138,8 @@ class Sessions {
     void found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks);
     void judge(Session& session);
     void judge_user_manager(Session& session);
+    // The verdict, or the one that the policy of an account gives which the session has turned into.
+    [[nodiscard]] Verdict with_entered(const Session& session, Verdict verdict) const;
     void apply(Session& session, Verdict verdict);
     void hold(Session& session);
     void deny(Session& session, Reason reason);
@@ -145,7 +148,8 @@ class Sessions {
     bool say(const Session& session, const std::string& line) const;
     void release(Session& session);
     void tell_kernel(Session& session);
-    void end(Session& session);
+    // `lead`: how long what tells the person about it has, before it is killed.
+    void end(Session& session, std::chrono::microseconds lead = {});
     void end_user_managers(const Session& session);
     void rejudge_user_managers(const std::string& account);
     void finish(const Ended& ended);

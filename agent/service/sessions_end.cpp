@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::microseconds kNoticeTime{15'000};
 } // namespace
 
-void Sessions::end(Session& session) {
+void Sessions::end(Session& session, std::chrono::microseconds lead) {
     if (session.stage != Stage::live) return;
     session.stage = Stage::ending;
     session.action = "kill";
@@ -23,7 +23,7 @@ void Sessions::end(Session& session) {
     const bool told = !session.frozen && say(session, end_notice(record_of(session)));
     const std::uint64_t id = session.id;
     if (!session.user_manager) end_user_managers(session);
-    ender_.begin(id, told ? kNoticeTime : std::chrono::microseconds(0)); // may finish at once
+    ender_.begin(id, told ? std::max(lead, kNoticeTime) : lead); // may finish at once
 }
 
 void Sessions::finish(const Ended& ended) {

@@ -72,6 +72,9 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
     }
     Session& added = table_.add(std::move(session));
     find_source(added);
+    for (const auto& one : tasks)
+        if (one.id == id && one.uid != facts.uid && rulebook_.governed(one.uid))
+            added.entered.insert(one.uid);
     if (verdict && (verdict->flags & ESCORT_VERDICT_FROZEN) != 0) {
         added.frozen = true; // by the daemon before this one
         freezer_.adopt(id);

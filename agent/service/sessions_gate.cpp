@@ -4,6 +4,7 @@
 
 #include "output/records.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace escort {
@@ -16,6 +17,9 @@ constexpr std::uint64_t kKeyTimeNs = 10 * kNsPerSecond;
 
 // A kernel verdict that admits nothing: for a number that only names a refusal.
 constexpr escort_verdict kDead{0, ESCORT_VERDICT_DEAD | ESCORT_VERDICT_JUDGED, 0};
+
+// For the login program to say why: nothing new starts in the session meanwhile.
+constexpr std::chrono::microseconds kLastWords{100'000};
 
 SessionFacts facts_of_login(const Login& login, std::uint64_t boot_ns) {
     SessionFacts facts;
@@ -99,6 +103,11 @@ Verdict Sessions::prove(std::uint64_t id, const Login& login) {
     SessionFacts facts = facts_of(session);
     facts.approval.reset();
     const Verdict verdict = rulebook_.judge(login.governed, facts, table_.in_use(id), time_.now());
+    if (verdict.ends()) {
+        session.verdict = verdict;
+        end(session, kLastWords);
+        return verdict;
+    }
     apply(session, verdict);
     if (on_change) on_change();
     return verdict;
@@ -119,6 +128,13 @@ std::string Sessions::refuse(const Login& login, Verdict verdict) {
     table_.add(std::move(session));
     table_.end(number, time_.now().trusted);
     return number == 0 ? "" : session_name(number);
+}
+
+bool Sessions::has_user_manager(const std::string& account) const {
+    const auto& live = table_.live();
+    return std::any_of(live.begin(), live.end(), [&](const auto& entry) {
+        return entry.second.user_manager && entry.second.account == account;
+    });
 }
 
 bool Sessions::labelled(int pidfd) const {
@@ -163,6 +179,10 @@ void Sessions::judge_user_manager(Session& session) {
         verdict.rules.push_back(
             {"session", Check::pass, "beside the approved session " + session_name(other->id), from});
         verdict.reasons = {verdict.reason};
+        // What a session must not do while it stands still, it must not do in the user manager either.
+        for (const auto& [id, one] : table_.live())
+            if (one.frozen && one.account == session.account && !one.user_manager)
+                verdict.hold = Hold::freeze;
     } else {
         if (other == nullptr) {
             verdict.reasons.push_back(Reason::no_approval);

@@ -42,13 +42,16 @@ void Sessions::hold(Session& session) {
     if (still) {
         const bool told = say(session, freeze_notice(hold_record_of(session)));
         freezer_.freeze(session.id, {}, told ? Freezer::kNoticeLead : std::chrono::microseconds(0));
+        if (!session.user_manager) rejudge_user_managers(session.account);
         return;
     }
     freezer_.thaw(session.id);
+    if (!session.policy.empty()) tell_kernel(session);
     const SessionRecord record = hold_record_of(session);
     held_by_hand_.erase(session.id);
     journal_.write(session_thawed(record));
     (void)say(session, thaw_notice(record));
+    if (!session.user_manager) rejudge_user_managers(session.account);
 }
 
 void Sessions::on_frozen(const Frozen& frozen) {

@@ -256,3 +256,27 @@ TEST_CASE("decide: a unit's session is judged by its window") {
     CHECK(escort_decide(&facts).open == 1);
     CHECK(escort_decide(&facts).refuse == 0);
 }
+
+TEST_CASE("decide: a session that is only watched is no way into an account whose policy enforces") {
+    escort_facts facts{};
+    facts.now_ns = 10;
+    facts.labelled = 1;
+    facts.verdict_known = 1;
+    facts.verdict = {UINT64_MAX, ESCORT_VERDICT_JUDGED | ESCORT_VERDICT_OBSERVE, 0};
+    facts.session_uid = 1001;
+    facts.governed = 1;
+    facts.enters = 1;
+    facts.uid = 1002; // under another policy, which enforces
+    auto decision = escort_decide(&facts);
+    CHECK(decision.refuse == 1);
+    CHECK(decision.signal == 1);
+    facts.principal_flags = ESCORT_PRINCIPAL_OBSERVE; // which watches too
+    decision = escort_decide(&facts);
+    CHECK(decision.observe == 1);
+    CHECK(decision.signal == 0);
+    // What it does as itself is never refused.
+    facts.enters = 0;
+    facts.verdict.deadline_ns = 5;
+    decision = escort_decide(&facts);
+    CHECK(decision.signal == 0);
+}
