@@ -21,8 +21,9 @@ def make(host, account: str, uid: int) -> None:
 
 
 def remove(host, account: str) -> None:
-    host.run(["pkill", "-KILL", "-U", account], check=False)
-    host.run(["userdel", "-rf", account], check=False)
+    manager = f"user@{host.run(['id', '-u', account]).out.strip()}.service"
+    host.run(f"systemctl stop {manager}; pkill -KILL -U {account}; userdel -rf {account}; systemctl reset-failed {manager}",
+             check=False)
     wait_for(lambda: f"name {account} " not in host.read(PRINCIPALS), 10, f"the end of {account}")
 
 

@@ -22,7 +22,8 @@ def in_managers(host) -> list[dict]:
 
 
 def failed(host) -> str:
-    return host.run("systemctl --failed --no-legend").out
+    """The account's units that have."""
+    return host.run(f"systemctl --failed --no-legend | grep {UID}", check=False).out
 
 
 def policy(user_manager: str, require: str = "") -> str:
