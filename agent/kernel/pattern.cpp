@@ -46,12 +46,12 @@ Result<ProgramPattern> compile_pattern(std::string_view glob) {
         const char byte = glob.front();
         std::size_t used = 1;
         if (byte == '*') {
-            bytes += ESCORT_GLOB_STAR;
+            bytes += char{ESCORT_GLOB_STAR};
         } else if (byte == '?') {
-            bytes += ESCORT_GLOB_ANY;
+            bytes += char{ESCORT_GLOB_ANY};
         } else if (byte == ' ') {
             pattern.arguments = true;
-            bytes += ESCORT_GLOB_SEPARATOR;
+            bytes += char{ESCORT_GLOB_SEPARATOR};
         } else if (static_cast<unsigned char>(byte) < ' ') {
             return fail(whole, "holds a control character");
         } else {
@@ -62,7 +62,7 @@ Result<ProgramPattern> compile_pattern(std::string_view glob) {
             if (bracket->length == 0) {
                 bytes += byte;
             } else {
-                bytes += ESCORT_GLOB_CLASS;
+                bytes += char{ESCORT_GLOB_CLASS};
                 bytes += static_cast<char>(bracket->negated);
                 for (std::size_t i = 0; i < ESCORT_GLOB_RANGES; i++) {
                     const auto [first, last] =

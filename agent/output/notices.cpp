@@ -120,7 +120,7 @@ std::string end_notice(const SessionRecord& session) {
     std::string text = "escortd: this session is ended" + why(session) + ".";
     if (session.operated_by.empty())
         if (const auto what = advice(session.reason); !what.empty()) text += " " + what;
-    return with_reference(std::move(text), session.id);
+    return with_reference(text, session.id);
 }
 
 } // namespace escort

@@ -141,7 +141,7 @@ class Sessions {
     // The verdict, or the one that the policy of an account gives which the session has turned into.
     [[nodiscard]] Verdict with_entered(const Session& session, Verdict verdict) const;
     void apply(Session& session, Verdict verdict);
-    void hold(Session& session);
+    void hold(Session& session, Freezer::Done done = {});
     void deny(Session& session, Reason reason);
     void find_source(Session& session);
     // On every terminal of the session; true: one took it.

@@ -35,13 +35,17 @@ bool Sessions::say(const Session& session, const std::string& line) const {
 }
 
 // Stands still or goes on, as its verdict and the operator have it now.
-void Sessions::hold(Session& session) {
+void Sessions::hold(Session& session, Freezer::Done done) {
     const bool still = (session.verdict.freezes() || session.frozen_by_hand) && !session.policy.empty();
-    if (still == session.frozen) return;
+    if (still == session.frozen) {
+        if (still && done) freezer_.freeze(session.id, std::move(done)); // it stands, or will soon
+        return;
+    }
     session.frozen = still;
     if (still) {
         const bool told = say(session, freeze_notice(hold_record_of(session)));
-        freezer_.freeze(session.id, {}, told ? Freezer::kNoticeLead : std::chrono::microseconds(0));
+        freezer_.freeze(session.id, std::move(done),
+                        told ? Freezer::kNoticeLead : std::chrono::microseconds(0));
         if (!session.user_manager) rejudge_user_managers(session.account);
         return;
     }
@@ -69,8 +73,7 @@ bool Sessions::freeze(std::uint64_t id, const ByHand& by, Freezer::Done done) {
     session->frozen_by_hand = true;
     held_by_hand_[id] = by;
     tell_kernel(*session);
-    hold(*session);
-    freezer_.freeze(id, std::move(done)); // at once where it stands still already
+    hold(*session, std::move(done));
     if (on_change) on_change();
     return true;
 }

@@ -17,13 +17,14 @@ EMERGENCY_ISSUER = "https://emergency.example.gov"
 EMERGENCY_KEY = "/root/broker/emergency.key"
 ENDED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 
-# $1 document, $2 private key, $3 type, $4 its name in the spool, then what `sign` is given besides. Prints its SHA-256.
+# stdin: the document; $1 private key, $2 type, $3 its name in the spool, then what `sign` is given besides. Prints its
+# SHA-256.
 _SEND = """
 set -e
-printf %s "$1" >"/root/broker/$4.json"
-escortctl document sign --key "$2" --type "$3" "${@:5}" --out "/root/broker/$4.jws" "/root/broker/$4.json" >/dev/null
-sha256sum <"/root/broker/$4.jws"
-mv "/root/broker/$4.jws" "$0/$4.jws"
+cat >"/root/broker/$3.json"
+escortctl document sign --key "$1" --type "$2" "${@:4}" --out "/root/broker/$3.jws" "/root/broker/$3.json" >/dev/null
+sha256sum <"/root/broker/$3.jws"
+mv "/root/broker/$3.jws" "$0/$3.jws"
 """
 
 # $1 a document's SHA-256. Prints the daemon's answer once it has judged it (5 s at most), a line of JSON. A lease that
@@ -58,8 +59,8 @@ class Broker:
     def send(self, kind: str, claims: dict, *, key: str = "", expect: str = "document_accepted", force: bool = False) -> dict:
         """Signs, drops into the spool and waits until it is judged; the daemon's word. expect="": doesn't wait."""
         name = uuid.uuid4().hex
-        command = ["bash", "-c", _SEND, product.SPOOL, json.dumps(claims), key or self.key, kind, name]
-        sha256 = self.guest.run(command + ["--force"] * force).out.split()[0]
+        command = ["bash", "-c", _SEND, product.SPOOL, key or self.key, kind, name]
+        sha256 = self.guest.run(command + ["--force"] * force, stdin=json.dumps(claims)).out.split()[0]
         if not expect:
             return {}
         answer = json.loads(self.guest.run(["python3", "-c", _RESULT, sha256]).out)
