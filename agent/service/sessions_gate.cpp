@@ -102,7 +102,7 @@ Verdict Sessions::prove(std::uint64_t id, const Login& login) {
     // From the start: with the key known another approval may be the one.
     SessionFacts facts = facts_of(session);
     facts.approval.reset();
-    const Verdict verdict = rulebook_.judge(login.governed, facts, table_.in_use(id), time_.now());
+    Verdict verdict = rulebook_.judge(login.governed, facts, table_.in_use(id), time_.now());
     if (verdict.ends()) {
         session.verdict = verdict;
         end(session, kLastWords);
