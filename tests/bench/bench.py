@@ -228,8 +228,9 @@ def rejudging(host: Host) -> None:
             costs.append((spent() - before) / 1e6)
         return sorted(costs)[2]
     without = cost()
-    host.run(f"for i in $(seq {LIVE}); do setsid su {ACCOUNT} -c 'exec sleep 9002' >/dev/null 2>&1 </dev/null & "
-             "[ $((i % 20)) != 0 ] || wait -n; done", timeout=600)
+    # By a program of the name su, without PAM: a thousand logins would take minutes.
+    host.run(f"mkdir -p /root/bin && cp {PROBE} /root/bin/su && setsid /root/bin/su hold {LIVE} $(id -u {ACCOUNT}) "
+             ">/dev/null 2>&1 </dev/null", timeout=120)
     live = wait_for(lambda: (n := host.ask("status")["sessions"]) and n > LIVE * 0.95 and n, 120, "the live sessions")
     row(f"a new list of {LIVE} approvals with {live} live sessions: CPU of the daemon more than without",
         f"{cost() - without:.1f} ms", "below 50 ms")

@@ -4,6 +4,8 @@
  * CANARY; prints how many got that far, and the time from the call to the death probe reap FROM TO PID...
  * renames FROM to TO (a document into the spool), waits until every PID is gone and prints the microseconds
  *   probe write FILE PID...         writes "1" to FILE (cgroup.kill), waits and prints likewise
+ *   probe hold COUNT UID           COUNT processes that take the uid and stay: a session each, by the way in
+ * of the name that this program is copied to
  *   probe loop COUNT                COUNT times posix_spawn of /bin/true: prints the microseconds for one */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -118,13 +120,30 @@ static int loop(int count) {
     return 0;
 }
 
+/* Processes that take the uid, a session each, and sleep; they stay when this ends. */
+static int hold(int count, uid_t uid) {
+    for (int i = 0; i < count; i++) {
+        pid_t child = fork();
+        if (child < 0) return 1;
+        if (child == 0) {
+            setsid();
+            if (setresuid(uid, uid, uid) != 0) _exit(1);
+            for (;;)
+                pause();
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char** argv) {
     if (argc == 5 && strcmp(argv[1], "starts") == 0)
         return starts(atoi(argv[2]), (uid_t)atoi(argv[3]), argv[4]);
     if (argc > 4 && strcmp(argv[1], "reap") == 0) return reap(argv[2], argv[3], argc - 4, argv + 4);
     if (argc > 3 && strcmp(argv[1], "write") == 0) return reap(NULL, argv[2], argc - 3, argv + 3);
+    if (argc == 4 && strcmp(argv[1], "hold") == 0) return hold(atoi(argv[2]), (uid_t)atoi(argv[3]));
     if (argc == 3 && strcmp(argv[1], "loop") == 0) return loop(atoi(argv[2]));
     fprintf(stderr,
-            "usage: probe starts COUNT UID CANARY | reap FROM TO PID... | write FILE PID... | loop COUNT\n");
+            "usage: probe starts COUNT UID CANARY | reap FROM TO PID... | write FILE PID... | loop COUNT | "
+            "hold COUNT UID\n");
     return 2;
 }
