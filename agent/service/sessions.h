@@ -25,6 +25,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace escort {
 
@@ -152,6 +153,7 @@ class Sessions {
     void end(Session& session, std::chrono::microseconds lead = {});
     void end_user_managers(const Session& session);
     void rejudge_user_managers(const std::string& account);
+    [[nodiscard]] std::vector<std::uint64_t> live_user_managers(const std::string& account) const;
     void finish(const Ended& ended);
     void on_frozen(const Frozen& frozen);
     [[nodiscard]] Session describe(const Login& login) const;

@@ -195,13 +195,17 @@ void Sessions::judge_user_manager(Session& session) {
     apply(session, std::move(verdict));
 }
 
-// Whatever ends a session by force ends the account's user manager: what it started there must not stay.
-void Sessions::end_user_managers(const Session& ended) {
+std::vector<std::uint64_t> Sessions::live_user_managers(const std::string& account) const {
     std::vector<std::uint64_t> managers;
     for (const auto& [id, session] : table_.live())
-        if (session.user_manager && session.account == ended.account && session.stage == Stage::live)
+        if (session.user_manager && session.account == account && session.stage == Stage::live)
             managers.push_back(id);
-    for (const auto id : managers) {
+    return managers;
+}
+
+// Whatever ends a session by force ends the account's user manager: what it started there must not stay.
+void Sessions::end_user_managers(const Session& ended) {
+    for (const auto id : live_user_managers(ended.account)) {
         Session& manager = *table_.find(id);
         manager.verdict.ruling = Ruling::denied;
         manager.verdict.reason = ended.verdict.reason;
@@ -211,11 +215,7 @@ void Sessions::end_user_managers(const Session& ended) {
 }
 
 void Sessions::rejudge_user_managers(const std::string& account) {
-    std::vector<std::uint64_t> managers;
-    for (const auto& [id, session] : table_.live())
-        if (session.user_manager && session.account == account && session.stage == Stage::live)
-            managers.push_back(id);
-    for (const auto id : managers)
+    for (const auto id : live_user_managers(account))
         if (Session* session = table_.find(id); session != nullptr && session->stage == Stage::live)
             judge(*session);
 }

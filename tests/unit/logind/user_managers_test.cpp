@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "logind/private_bus.h"
+#include "policy/temp_folder.h"
 
 #include <fmt/format.h>
 #include <map>
@@ -13,15 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Folder {
-    Folder() {
-        char name[] = "/tmp/escort-units-XXXXXX";
-        REQUIRE(mkdtemp(name) != nullptr);
-        path = name;
-        fs::create_directory(path + "/units");
-    }
-    ~Folder() { fs::remove_all(path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
+    Folder() { fs::create_directory(path + "/units"); }
 
     UserManagerPaths paths() const { return {path + "/units", path + "/record"}; }
     std::string unit(int uid) const { return fmt::format("{}/units/user@{}.service", path, uid); }
@@ -36,7 +29,8 @@ struct Folder {
             found += (found.empty() ? "" : " ") + name.substr(5, name.find('.') - 5);
         return found;
     }
-    std::string path;
+    escort::test::TempFolder folder;
+    std::string path = folder.path();
 };
 
 // PID 1's side: what it has loaded, and what it is asked to do.
