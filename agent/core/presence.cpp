@@ -59,7 +59,7 @@ Judged<bool> PresenceBook::judge(const Presence& presence, const Moment& now) co
 }
 
 Judged<bool> PresenceBook::accept(Presence presence, const Moment& now) {
-    const auto judged = judge(presence, now);
+    auto judged = judge(presence, now);
     if (!judged || !*judged) return judged;
     if (leases_.size() >= kLeaseLimit) prune(now);
     Lease& lease = leases_[presence.approval];
