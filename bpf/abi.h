@@ -1,9 +1,11 @@
 /* What the kernel programs and the daemon say to each other: maps, events, iterator records.
  *
- * The one header that both sides include. The label's layout (struct escort_label) is an ABI of its own,
- * frozen, and adopted by every later version. Everything else is versioned by ESCORT_ABI: a daemon adopts
- * pinned objects only when theirs is its own. All integers are in host order; times are CLOCK_BOOTTIME
- * nanoseconds; pids are those of the agent's PID namespace unless a name says `kernel`. */
+ * The one header that both sides include. Three layouts are ABIs of their own, frozen, shared by every
+ * version that is attached at once: the label (struct escort_label, also in `groups`) and the owner (struct
+ * escort_owner). Those of sessions, verdicts, `also` and orphans only grow at their end: the next version
+ * carries over what both know. Everything else is versioned by ESCORT_ABI: a daemon adopts pinned objects
+ * only when theirs is its own. All integers are in host order; times are CLOCK_BOOTTIME nanoseconds; pids are
+ * those of the agent's PID namespace unless a name says `kernel`. */
 #pragma once
 
 #ifdef __BPF__
@@ -12,7 +14,9 @@
 #include <linux/types.h>
 #endif
 
-#define ESCORT_ABI 2
+#ifndef ESCORT_ABI /* the upgrade's test builds a next version */
+#define ESCORT_ABI 3
+#endif
 
 /* Sizes of names. 16: TASK_COMM_LEN. 64: unit names and cgroup folders ("session-12345.scope", unit names;
  * a longer name is cut and then matches nothing). 32: the executable's file name, of which only well-known
@@ -45,6 +49,12 @@ struct escort_label {
     __u64 id;       /* session, unique across reboots: boot id's first 32 bits << 32 | number */
     __u32 flags;    /* 0 in v1 */
     __u32 reserved; /* 0 */
+};
+
+/* ---- Which set of programs acts: frozen (v1). While two are attached, in an upgrade, one update of this
+ * map passes the word from one to the other ---- */
+struct escort_owner {
+    __u64 generation;
 };
 
 /* ---- Rules: one array-of-maps, flipped by a single update ---- */
@@ -107,6 +117,10 @@ struct escort_session {
     __u32 entry;
     __u32 reason; /* escort_reason at the opening */
     __u32 flags;  /* escort_session_flags */
+    /* since ABI 3 */
+    __u64 exec_minute_ns; /* when the minute began that the next two count in */
+    __u32 execs;          /* recorded in it */
+    __u32 execs_over;     /* not recorded since the session began: over the budget */
 };
 enum escort_session_flags {
     ESCORT_SESSION_REFUSED = 1, /* dead at birth: the kernel itself removes the entry at the end */
@@ -127,16 +141,17 @@ struct escort_open_request {
 
 /* ---- Its verdict: the first by the kernel, every other by the daemon ---- */
 enum escort_verdict_flags {
-    ESCORT_VERDICT_DEAD = 1,     /* refused at every hook */
-    ESCORT_VERDICT_JUDGED = 2,   /* the daemon has judged it */
-    ESCORT_VERDICT_OBSERVE = 4,  /* never signalled, whatever else is set */
-    ESCORT_VERDICT_RELEASED = 8, /* its account is no principal any more */
-    ESCORT_VERDICT_FROZEN = 16,  /* SIGSTOP at every hook, unless it must die there */
+    ESCORT_VERDICT_DEAD = 1,       /* refused at every hook */
+    ESCORT_VERDICT_JUDGED = 2,     /* the daemon has judged it */
+    ESCORT_VERDICT_OBSERVE = 4,    /* never signalled, whatever else is set */
+    ESCORT_VERDICT_RELEASED = 8,   /* its account is no principal any more */
+    ESCORT_VERDICT_FROZEN = 16,    /* SIGSTOP at every hook, unless it must die there */
+    ESCORT_VERDICT_ARGUMENTS = 32, /* records of execs hold their arguments */
 };
 struct escort_verdict {
     __u64 deadline_ns; /* dead from then on */
     __u32 flags;
-    __u32 reserved;
+    __u32 exec_per_minute; /* so many execs are recorded; 0: none */
 };
 /* Further principal accounts that a judged session may turn into (the approval's `also`). */
 struct escort_also_key {
@@ -159,6 +174,7 @@ enum escort_event_type {
     ESCORT_EVENT_LAST = 3,    /* the session's last task is gone */
     ESCORT_EVENT_UNKNOWN = 4, /* a uid that was never looked up */
     ESCORT_EVENT_EXEMPT = 5,  /* a root job of an exempt unit switched to a principal */
+    ESCORT_EVENT_TAMPER = 6,  /* a task of a session sent the agent a signal: the session is dead */
 };
 enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h */
                      ESCORT_REASON_NONE = 0,
@@ -172,6 +188,7 @@ enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h *
                      ESCORT_REASON_EXEMPT = 8,
                      ESCORT_REASON_UNKNOWN_SESSION = 9, /* a label without a verdict: refused */
                      ESCORT_REASON_UNGATED = 10,        /* admission: gate, and the gate has not cleared it */
+                     ESCORT_REASON_TAMPER = 11,         /* it has attacked the agent */
 };
 struct escort_event {
     __u32 abi; /* ESCORT_ABI: read first */
@@ -203,6 +220,34 @@ enum escort_event_flags {
     ESCORT_EVENT_PROBE = 16,
 };
 
+/* ---- Activity ring: what sessions do. May drop, counted ---- */
+#define ESCORT_EXEC_PATH 512 /* a longer path is cut at its start */
+#define ESCORT_EXEC_CWD 256  /* the same */
+#define ESCORT_EXEC_ARGUMENTS 1024
+enum escort_exec_flags {
+    ESCORT_EXEC_PATH_CUT = 1,
+    ESCORT_EXEC_CWD_CUT = 2,
+    ESCORT_EXEC_ARGUMENTS_CUT = 4, /* there are more than fit, or they could not be read */
+    ESCORT_EXEC_ROSE = 8,          /* runs as root, and what it was forked or exec'd from didn't */
+};
+struct escort_exec {
+    __u32 abi;   /* ESCORT_ABI: read first */
+    __u32 flags; /* escort_exec_flags */
+    __u64 id;
+    __u64 time_ns;
+    __u64 start_ns; /* the task's start, with tgid its identity */
+    __u32 tid;
+    __u32 tgid;
+    __u32 parent; /* tgid */
+    __u32 uid;
+    __u32 euid;
+    __u16 path;      /* bytes in `text` of the path as the kernel resolved it, no NUL ... */
+    __u16 cwd;       /* ... then of the working directory ... */
+    __u16 arguments; /* ... then of the arguments, argv[0] first, each with its NUL */
+    __u16 reserved;
+    char text[ESCORT_EXEC_PATH + ESCORT_EXEC_CWD + ESCORT_EXEC_ARGUMENTS];
+};
+
 /* ---- Task iterator ---- */
 enum escort_iter_mode {
     ESCORT_ITER_LABELLED = 1, /* every task with a label (of `id`, when that is not 0) */
@@ -228,9 +273,11 @@ struct escort_task {
     __u32 tid;
     __u32 tgid;
     __u32 uid;
+    __u32 euid;
     __u32 loginuid;
     __u32 audit_session;
     __u32 flags; /* escort_task_flags */
+    __u32 reserved;
     char comm[ESCORT_COMM];
     char tty[ESCORT_TTY]; /* its controlling terminal, "pts/3"; empty: none */
 };
@@ -278,6 +325,12 @@ enum escort_counter {
     ESCORT_COUNT_UNKNOWN_UID,
     ESCORT_COUNT_VERDICT_MISSING, /* a label without a verdict */
     ESCORT_COUNT_UNIT_NO_ROOM,    /* a unit's task could not be remembered: its exec is a session */
+    ESCORT_COUNT_CARRIED,         /* a label without a verdict, while a new version takes over: let go on */
+    ESCORT_COUNT_EXEC_RECORDED,
+    ESCORT_COUNT_EXEC_OVER,     /* not recorded: over the session's budget */
+    ESCORT_COUNT_ACTIVITY_FULL, /* not recorded: no room in the ring */
+    ESCORT_COUNT_CLOCK_KILLED,  /* signalled by the kernel's own clock: past its deadline, or dead */
+    ESCORT_COUNT_TAMPER,        /* signals to the agent from sessions */
     ESCORT_COUNT_MAX,
 };
 
@@ -295,18 +348,29 @@ struct escort_config {
     __u32 uid_min;     /* uids from here on are accounts that may have to be looked up */
     __u64 next;        /* number of the next session */
     __s64 orphans;     /* tasks in the orphan map */
+    /* since ABI 3 */
+    __u32 adopting;     /* this version is taking over: a label without a verdict may go on */
+    __u32 kernel_agent; /* the daemon's process, in the initial PID namespace; 0: none */
+};
+
+/* What escort_adjust is run with: a carried session's count of live tasks, put right. */
+struct escort_adjust_request {
+    __u64 id;
+    __s64 live; /* is added */
 };
 
 #ifndef __BPF__
 static_assert(sizeof(struct escort_label) == 16, "the label's layout is frozen");
+static_assert(sizeof(struct escort_owner) == 8, "the owner's layout is frozen");
 static_assert(sizeof(struct escort_rule) == 160, "abi");
-static_assert(sizeof(struct escort_session) == 56, "abi");
+static_assert(sizeof(struct escort_session) == 72, "abi");
 static_assert(sizeof(struct escort_verdict) == 16, "abi");
 static_assert(sizeof(struct escort_also_key) == 16, "abi");
 static_assert(sizeof(struct escort_orphan_key) == 16, "abi");
 static_assert(sizeof(struct escort_event) == 272, "abi");
-static_assert(sizeof(struct escort_task) == 80, "abi");
-static_assert(sizeof(struct escort_config) == 64, "abi");
+static_assert(sizeof(struct escort_exec) == 64 + 1792, "abi");
+static_assert(sizeof(struct escort_task) == 88, "abi");
+static_assert(sizeof(struct escort_config) == 72, "abi");
 static_assert(sizeof(struct escort_iter_request) == 16, "abi");
 static_assert(sizeof(struct escort_open_request) == 32, "abi");
 static_assert(sizeof(struct escort_unit_task) == 72 + 3 * 528, "abi");

@@ -74,6 +74,18 @@ const char* counter_name(escort_counter counter) {
         return "verdict_missing";
     case ESCORT_COUNT_UNIT_NO_ROOM:
         return "unit_no_room";
+    case ESCORT_COUNT_CARRIED:
+        return "carried";
+    case ESCORT_COUNT_EXEC_RECORDED:
+        return "exec_recorded";
+    case ESCORT_COUNT_EXEC_OVER:
+        return "exec_over_budget";
+    case ESCORT_COUNT_ACTIVITY_FULL:
+        return "activity_full";
+    case ESCORT_COUNT_CLOCK_KILLED:
+        return "clock_killed";
+    case ESCORT_COUNT_TAMPER:
+        return "tamper";
     case ESCORT_COUNT_MAX:
         break;
     }
