@@ -47,8 +47,12 @@
 /* ---- The label: frozen (v1) ---- */
 struct escort_label {
     __u64 id;       /* session, unique across reboots: boot id's first 32 bits << 32 | number */
-    __u32 flags;    /* 0 in v1 */
+    __u32 flags;    /* escort_label_flags */
     __u32 reserved; /* 0 */
+};
+enum escort_label_flags {
+    ESCORT_LABEL_OUT =
+        1, /* its exit is counted: the other set of programs, in an upgrade, counts it no more */
 };
 
 /* ---- Which set of programs acts: frozen (v1). While two are attached, in an upgrade, one update of this

@@ -18,6 +18,7 @@ struct escort_facts {
     /* its session, when it carries a label */
     __u32 labelled;
     __u32 verdict_known; /* the label's verdict was found */
+    __u32 adopting;      /* it may be on its way over from another version's maps */
     struct escort_verdict verdict;
     __u32 session_uid;
     __u32 also; /* its approval names the entered account */
@@ -65,7 +66,7 @@ ESCORT_INLINE __u32 escort_watched_only(const struct escort_facts* facts) {
 
 /* Why a task that carries a label may not go on; ESCORT_REASON_NONE when it may. */
 ESCORT_INLINE __u32 escort_live(const struct escort_facts* facts) {
-    if (!facts->verdict_known) return ESCORT_REASON_UNKNOWN_SESSION;
+    if (!facts->verdict_known) return facts->adopting ? ESCORT_REASON_NONE : ESCORT_REASON_UNKNOWN_SESSION;
     if (facts->verdict.flags & ESCORT_VERDICT_RELEASED) return ESCORT_REASON_NONE;
     if (facts->verdict.flags & ESCORT_VERDICT_DEAD) return ESCORT_REASON_DEAD;
     if (facts->verdict.deadline_ns <= facts->now_ns) return ESCORT_REASON_DEADLINE;

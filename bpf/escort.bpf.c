@@ -18,7 +18,9 @@ static __always_inline struct escort_session* gather_session(struct escort_facts
         facts->verdict = *verdict;
         facts->session_uid = session->uid;
     } else {
-        count(ESCORT_COUNT_VERDICT_MISSING);
+        struct escort_config* cfg = get_config();
+        facts->adopting = cfg && cfg->adopting;
+        count(facts->adopting ? ESCORT_COUNT_CARRIED : ESCORT_COUNT_VERDICT_MISSING);
     }
     return session;
 }
@@ -132,7 +134,7 @@ static __always_inline int on_identity(struct task_struct* task, const struct cr
     struct escort_rule* rule;
     void* inner;
 
-    if (!cfg || !cfg->ready) return 0;
+    if (!cfg || !cfg->ready || !acting()) return 0;
     inner = get_rules();
     if (!inner) return 0; /* before the first rules */
     rule = find_rule(inner, ESCORT_RULE_PRINCIPAL, uid);
@@ -204,6 +206,7 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
         inherit_unit(parent, child);
         return 0;
     }
+    if (!acting() || session_of(child)) return 0; /* the other set's, which has just passed the word */
     session = gather_session(&facts, id);
     if (session) {
         __sync_fetch_and_add(&session->live, 1);
@@ -239,7 +242,7 @@ static __always_inline bool on_unit_exec(struct task_struct* task, struct linux_
     void* inner = get_rules();
     __u32 found;
 
-    if (!cfg || !cfg->ready || !inner || !is_governed(task, task->cred, cfg)) return false;
+    if (!cfg || !cfg->ready || !inner || !acting() || !is_governed(task, task->cred, cfg)) return false;
     found = unit_session(task, bprm, cfg);
     if (!found) return false;
     unit = find_rule(inner, ESCORT_RULE_UNIT, found - 1);
@@ -260,7 +263,7 @@ int BPF_PROG(escort_exec, struct task_struct* task, int old_pid, struct linux_bi
 
     if (id) {
         struct escort_session* session = bpf_map_lookup_elem(&sessions, &id);
-        if (session) session->activity_ns = bpf_ktime_get_boot_ns();
+        if (session && acting()) session->activity_ns = bpf_ktime_get_boot_ns();
     } else {
         void* inner = get_rules();
         if (!inner) return 0;
@@ -282,8 +285,7 @@ int BPF_PROG(escort_exit, struct task_struct* task) {
     struct escort_session* session;
     struct escort_config* cfg;
 
-    if (!id) return 0;
-    drop_orphan(task);
+    if (!id || !acting() || !count_out(task)) return 0;
     session = bpf_map_lookup_elem(&sessions, &id);
     cfg = get_config();
     if (!session || !cfg || __sync_fetch_and_add(&session->live, -1) != 1) return 0;
@@ -294,6 +296,37 @@ int BPF_PROG(escort_exit, struct task_struct* task) {
         bpf_map_delete_elem(&verdicts, &id);
         bpf_map_delete_elem(&sessions, &id);
     }
+    return 0;
+}
+
+/* ---- Signals: a session that sends the agent one is over. Seen here, since a daemon that is killed sees
+ * nothing; for everybody else it is one comparison. What the kernel itself sends (si_code above 0) may come
+ * in an interrupt, in which any task is `current` ---- */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(escort_signal, int sig, struct kernel_siginfo* info, struct task_struct* target, int group,
+             int result) {
+    struct escort_config* cfg = get_config();
+    struct escort_verdict* verdict;
+    struct task_struct* task;
+    __u32 flags = 0;
+    __u64 id;
+
+    if (!cfg || !cfg->kernel_agent || (__u32)target->tgid != cfg->kernel_agent) return 0;
+    if (info == SEND_SIG_PRIV) return 0;
+    if (info != SEND_SIG_NOINFO && BPF_CORE_READ(info, si_code) > 0) return 0;
+    task = bpf_get_current_task_btf();
+    id = session_of(task);
+    if (!id || !acting()) return 0;
+    verdict = bpf_map_lookup_elem(&verdicts, &id);
+    if (!verdict) return 0; /* refused at its next hook */
+    count(ESCORT_COUNT_TAMPER);
+    if (!(verdict->flags & (ESCORT_VERDICT_OBSERVE | ESCORT_VERDICT_RELEASED))) {
+        verdict->flags |= ESCORT_VERDICT_DEAD;
+        kill_current();
+        flags = ESCORT_EVENT_REFUSED | ESCORT_EVENT_SIGNALLED;
+    }
+    report(task, ESCORT_EVENT_TAMPER, id, bpf_map_lookup_elem(&sessions, &id),
+           BPF_CORE_READ(task, cred, uid.val), ESCORT_ENTRY_OTHER, ESCORT_REASON_TAMPER, flags, cfg);
     return 0;
 }
 
@@ -318,6 +351,17 @@ int escort_open_session(struct escort_open_request* request) {
     return 0;
 }
 
+/* ---- A session carried over from another version's maps: the tasks that it won or lost meanwhile ---- */
+SEC("syscall")
+int escort_adjust(struct escort_adjust_request* request) {
+    __u64 id = request->id;
+    struct escort_session* session = bpf_map_lookup_elem(&sessions, &id);
+
+    if (!session) return 1;
+    __sync_fetch_and_add(&session->live, request->live);
+    return 0;
+}
+
 /* ---- The agent's own place, read from its own task: run once by the daemon ---- */
 SEC("syscall")
 int escort_learn_agent(void* ctx) {
@@ -327,6 +371,7 @@ int escort_learn_agent(void* ctx) {
     struct escort_config* cfg = get_config();
 
     if (!cfg) return 1;
+    cfg->kernel_agent = BPF_CORE_READ(task, tgid);
     cfg->pid_ns_level = BPF_CORE_READ(pid, level);
     cfg->pid_ns = pid_ns_at_level(pid, cfg->pid_ns_level);
     cfg->user_ns = BPF_CORE_READ(task, cred, user_ns, ns.inum);

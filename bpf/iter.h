@@ -96,6 +96,7 @@ int escort_tasks(struct bpf_iter__task* ctx) {
     out.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
     out.tid = agent_pid(task, cfg);
     out.tgid = agent_pid(BPF_CORE_READ(task, group_leader), cfg);
+    out.euid = BPF_CORE_READ(task, cred, euid.val);
     out.loginuid = login_uid(task);
     out.audit_session = audit_session(task);
     BPF_CORE_READ_STR_INTO(&out.comm, task, comm);

@@ -1,4 +1,5 @@
-/* Every map, with who writes it. All but `rules_inner`'s copies are pinned and survive the daemon. */
+/* Every map, with who writes it. All but `rules_inner`'s copies are pinned and survive the daemon; `labels`,
+ * `groups` and `owner` are shared by all versions. */
 #pragma once
 
 #include "vmlinux.h"
@@ -14,6 +15,17 @@ struct {
     __type(key, int);
     __type(value, struct escort_label);
 } labels SEC(".maps");
+
+/* Which set of programs acts. Layout frozen; shared by all versions. Written by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct escort_owner);
+} owner SEC(".maps");
+
+/* The generation of this set: set by the daemon before it loads. */
+const volatile __u64 own_generation = 0;
 
 /* On a group leader: the session that one of its threads opened before it did (a process that changes its
  * uid thread by thread, as glibc and Go do, is one session). Written by the kernel. */
@@ -156,6 +168,13 @@ static __always_inline __u64 get_units_since(void) {
 static __always_inline struct escort_rule* find_rule(void* inner, enum escort_rule_kind kind, __u32 index) {
     struct escort_rule_key key = {.kind = kind, .index = index};
     return bpf_map_lookup_elem(inner, &key);
+}
+
+/* Is it this set of programs that acts? Asked by each hook once it has something to do. */
+static __always_inline bool acting(void) {
+    __u32 zero = 0;
+    struct escort_owner* acts = bpf_map_lookup_elem(&owner, &zero);
+    return acts && acts->generation == own_generation;
 }
 
 /* The rules in force: one look-up, used for everything that one decision needs. */

@@ -6,6 +6,9 @@
 
 #define SIGKILL 9
 #define SIGSTOP 19
+/* What signal_generate has for `info` where there is none (include/linux/sched/signal.h). */
+#define SEND_SIG_NOINFO ((struct kernel_siginfo*)0)
+#define SEND_SIG_PRIV ((struct kernel_siginfo*)1)
 
 static __always_inline struct escort_orphan_key orphan_key(struct task_struct* task) {
     struct escort_orphan_key key = {.kernel_tid = BPF_CORE_READ(task, pid),
@@ -44,13 +47,22 @@ static __always_inline bool set_label(struct task_struct* task, __u64 id) {
     return false;
 }
 
-static __always_inline void drop_orphan(struct task_struct* task) {
+/* The task exits: is it this program that counts it out? Its label stays: a process whose first thread has
+ * gone is still found by it. */
+static __always_inline bool count_out(struct task_struct* task) {
+    struct escort_label* label = bpf_task_storage_get(&labels, task, NULL, 0);
     struct escort_config* cfg = get_config();
     struct escort_orphan_key key;
 
-    if (!cfg || cfg->orphans <= 0) return;
+    if (label) {
+        if (label->flags & ESCORT_LABEL_OUT) return false;
+        label->flags |= ESCORT_LABEL_OUT;
+        return true;
+    }
     key = orphan_key(task);
-    if (bpf_map_delete_elem(&orphans, &key) == 0) __sync_fetch_and_add(&cfg->orphans, -1);
+    if (!cfg || bpf_map_delete_elem(&orphans, &key)) return false;
+    __sync_fetch_and_add(&cfg->orphans, -1);
+    return true;
 }
 
 static __always_inline void kill_current(void) {

@@ -68,6 +68,9 @@ struct cred {
     kuid_t euid;
     struct user_namespace* user_ns;
 };
+struct kernel_siginfo {
+    int si_code;
+};
 struct super_block {
     unsigned int s_dev;
 };
