@@ -225,14 +225,21 @@ enum escort_event_flags {
 };
 
 /* ---- Activity ring: what sessions do. May drop, counted ---- */
-#define ESCORT_EXEC_PATH 512 /* a longer path is cut at its start */
-#define ESCORT_EXEC_CWD 256  /* the same */
+/* Room for each part of a record's text. A part is shorter than its room; a longer path or folder is cut at
+ * its start, a longer script's name or argument list at its end. */
+#define ESCORT_EXEC_PATH 512
+#define ESCORT_EXEC_CWD 256
+#define ESCORT_EXEC_SCRIPT 256
 #define ESCORT_EXEC_ARGUMENTS 1024
+/* Recorded a minute until the daemon has said how many: contract.md §6's default. */
+#define ESCORT_EXEC_PER_MINUTE 600
 enum escort_exec_flags {
     ESCORT_EXEC_PATH_CUT = 1,
     ESCORT_EXEC_CWD_CUT = 2,
     ESCORT_EXEC_ARGUMENTS_CUT = 4, /* there are more than fit, or they could not be read */
     ESCORT_EXEC_ROSE = 8,          /* runs as root, and what it was forked or exec'd from didn't */
+    ESCORT_EXEC_SCRIPT_CUT = 16,
+    ESCORT_EXEC_NAMELESS = 32, /* no name leads to the program any more: a memfd, a deleted file */
 };
 struct escort_exec {
     __u32 abi;   /* ESCORT_ABI: read first */
@@ -247,9 +254,9 @@ struct escort_exec {
     __u32 euid;
     __u16 path;      /* bytes in `text` of the path as the kernel resolved it, no NUL ... */
     __u16 cwd;       /* ... then of the working directory ... */
+    __u16 script;    /* ... then, where an interpreter runs, of the name that execve was given ... */
     __u16 arguments; /* ... then of the arguments, argv[0] first, each with its NUL */
-    __u16 reserved;
-    char text[ESCORT_EXEC_PATH + ESCORT_EXEC_CWD + ESCORT_EXEC_ARGUMENTS];
+    char text[ESCORT_EXEC_PATH + ESCORT_EXEC_CWD + ESCORT_EXEC_SCRIPT + ESCORT_EXEC_ARGUMENTS];
 };
 
 /* ---- Task iterator ---- */
@@ -372,7 +379,7 @@ static_assert(sizeof(struct escort_verdict) == 16, "abi");
 static_assert(sizeof(struct escort_also_key) == 16, "abi");
 static_assert(sizeof(struct escort_orphan_key) == 16, "abi");
 static_assert(sizeof(struct escort_event) == 272, "abi");
-static_assert(sizeof(struct escort_exec) == 64 + 1792, "abi");
+static_assert(sizeof(struct escort_exec) == 64 + 2048, "abi");
 static_assert(sizeof(struct escort_task) == 88, "abi");
 static_assert(sizeof(struct escort_config) == 72, "abi");
 static_assert(sizeof(struct escort_iter_request) == 16, "abi");

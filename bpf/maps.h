@@ -115,6 +115,26 @@ struct {
     __uint(max_entries, 1 << 20);
 } lifecycle SEC(".maps");
 
+/* Records of execs, each as long as what it holds. 1 MiB holds 10,000 of a usual length: at most a second's,
+ * since the daemon reads at each tick, and is woken earlier when more wait. What finds no room is counted. */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 20);
+} activity SEC(".maps");
+
+/* Where such a record is put together: more than a stack has. One for each CPU: only escort_exec uses it, and
+ * a program is never entered again on a CPU that is in it. */
+struct exec_room {
+    struct escort_exec record;
+    char path[ESCORT_EXEC_PATH + 256]; /* path.h; 256: a name's longest, which the verifier adds */
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct exec_room);
+} exec_room SEC(".maps");
+
 /* Tasks of listed units, and PID 1's forks while a unit is listed: what they were started as. Written by the
  * kernel; for tasks that were there before, by the daemon. */
 struct {

@@ -6,59 +6,27 @@
 #pragma once
 
 #include "entry.h"
+#include "path.h"
 #include "session.h"
 #include "text.h"
 
 /* ---- What was exec'd, as text ---- */
 
-struct path_walk {
-    struct dentry* dentry;
-    struct vfsmount* mnt;
-    struct escort_exec_text* text;
-    __u32 begin;
-    __u32 whole; /* got to the root */
-};
-
-/* One folder up, or from a mount's root to the place it is mounted on. */
-static long step_up_path(__u32 index, struct path_walk* walk) {
-    struct dentry *dentry = walk->dentry, *parent; /* CO-RE would relocate a read through `walk` */
-    struct vfsmount* mnt = walk->mnt;
-    __u32 size;
-
-    if (dentry == BPF_CORE_READ(mnt, mnt_root)) {
-        struct mount* mount = (void*)mnt - bpf_core_field_offset(struct mount, mnt);
-        struct mount* above = BPF_CORE_READ(mount, mnt_parent);
-        if (above == mount) {
-            walk->whole = 1;
-            return 1;
-        }
-        walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-        walk->mnt = (void*)above + bpf_core_field_offset(struct mount, mnt);
-        return 0;
-    }
-    parent = BPF_CORE_READ(dentry, d_parent);
-    size = BPF_CORE_READ(dentry, d_name.len);
-    if (parent == dentry || size + 1 > walk->begin) return 1; /* a memfd; too long */
-    walk->begin -= size + 1;
-    walk->text->bytes[walk->begin & HALF_MASK] = '/';
-    bpf_probe_read_kernel(&walk->text->bytes[(walk->begin + 1) & HALF_MASK], size & HALF_MASK,
-                          BPF_CORE_READ(dentry, d_name.name));
-    walk->dentry = parent;
-    return 0;
-}
-
-/* The path from the mount namespace's root, whatever the task's own root is. */
+/* The path from the mount namespace's root; without one where it is longer than half the text. */
 static __noinline int read_path(struct file* file, struct escort_exec_text* text) {
-    struct path_walk walk = {.dentry = BPF_CORE_READ(file, f_path.dentry),
-                             .mnt = BPF_CORE_READ(file, f_path.mnt),
-                             .text = text,
-                             .begin = ESCORT_TEXT_HALF - 1};
+    struct path_walk walk = {};
 
-    text->bytes[ESCORT_TEXT_HALF - 1] = 0;
+    text->begin = 0;
+    text->whole = 0;
     text->end = ESCORT_TEXT_HALF;
-    bpf_loop(64, step_up_path, &walk, 0);
-    text->begin = walk.whole ? walk.begin : 0;
-    text->whole = walk.whole;
+    walk_path(&walk, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt),
+              ESCORT_TEXT_HALF - 2);
+    if (!walk.room || walk.end != PATH_WHOLE) return opaque_zero();
+    /* The end of the room, so that the path ends where the half does, before its NUL. */
+    bpf_probe_read_kernel(text->bytes, ESCORT_TEXT_HALF - 1, &walk.room[PATH_ROOM - ESCORT_TEXT_HALF + 1]);
+    text->bytes[ESCORT_TEXT_HALF - 1] = 0;
+    text->begin = walk.begin - (PATH_ROOM - ESCORT_TEXT_HALF + 1);
+    text->whole = 1;
     return opaque_zero();
 }
 
