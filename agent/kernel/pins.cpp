@@ -2,11 +2,14 @@
 
 #include "abi.h"
 
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <linux/magic.h>
-#include <memory>
 #include <openssl/evp.h>
+#include <string_view>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -17,72 +20,83 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string kVersion = "v" + std::to_string(ESCORT_ABI);
-constexpr const char* kBuildPrefix = "build-";
+constexpr std::array<std::string_view, 3> kShared{"labels", "groups", "owner"};
+constexpr const char* kBpffs = "/sys/fs/bpf";
 
 Status make_folder(const std::string& path) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(path, "create", errno);
     return {};
 }
+
+bool is_bpffs(const std::string& path) {
+    struct statfs filesystem {};
+    return ::statfs(path.c_str(), &filesystem) == 0 &&
+           static_cast<unsigned long>(filesystem.f_type) == static_cast<unsigned long>(BPF_FS_MAGIC);
+}
 } // namespace
 
-Status prepare_pins(const std::string& pins, unsigned abi) {
+Status prepare_pins(const std::string& pins) {
     if (auto made = make_folder(pins); !made) return made;
-    struct statfs filesystem {};
-    if (::statfs(pins.c_str(), &filesystem) != 0) return fail_errno(pins, "statfs", errno);
-    if (static_cast<unsigned long>(filesystem.f_type) != static_cast<unsigned long>(BPF_FS_MAGIC)) {
+    if (!is_bpffs(pins)) {
         ::rmdir(pins.c_str());
         return fail(pins, "is not on a BPF filesystem", "mount -t bpf bpf /sys/fs/bpf");
     }
-    const std::string own = "v" + std::to_string(abi);
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(pins, error)) {
-        const std::string name = entry.path().filename().string();
-        if (entry.is_directory() && name != own) fs::remove_all(entry.path(), error);
-        if (error) return fail(entry.path().string(), "remove: " + error.message());
-    }
-    for (const auto* part : {"", "/maps", "/links"})
-        if (auto made = make_folder(pins + "/" + own + part); !made) return made;
+    for (const auto& folder : {"/" + kVersion, "/" + kVersion + "/maps", std::string("/sets")})
+        if (auto made = make_folder(pins + folder); !made) return made;
+    return {};
+}
+
+Status mount_bpffs(const std::string& pins) {
+    if (!pins.starts_with(kBpffs) || is_bpffs(kBpffs)) return {};
+    if (::mount("bpf", kBpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0)
+        return fail_errno(kBpffs, "mount", errno);
     return {};
 }
 
 std::string map_pin(const std::string& pins, const std::string& map) {
-    if (map == "labels") return pins + "/labels";
+    for (const auto shared : kShared)
+        if (map == shared) return pins + "/" + map;
     return pins + "/" + kVersion + "/maps/" + map;
 }
 
-std::string link_pin(const std::string& pins, const std::string& program) {
-    return pins + "/" + kVersion + "/links/" + program;
-}
-
-bool link_pinned(const std::string& pins, const std::string& program) {
+std::vector<std::string> other_versions(const std::string& pins) {
+    std::vector<std::string> found;
     std::error_code error;
-    return fs::exists(link_pin(pins, program), error);
-}
-
-Status drop_links(const std::string& pins) {
-    const std::string folder = pins + "/" + kVersion + "/links";
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-        fs::remove(entry.path(), error);
-        if (error) return fail(entry.path().string(), "detach: " + error.message());
-    }
-    return {};
-}
-
-std::string read_build(const std::string& pins) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(pins + "/" + kVersion, error)) {
+    for (const auto& entry : fs::directory_iterator(pins, error)) {
         const std::string name = entry.path().filename().string();
-        if (name.starts_with(kBuildPrefix)) return name.substr(std::string(kBuildPrefix).size());
+        if (entry.is_directory(error) && name.starts_with('v') && name != kVersion)
+            found.push_back(entry.path().string());
     }
-    return {};
+    return found;
 }
 
-Status write_build(const std::string& pins, const std::string& build) {
-    const std::string folder = pins + "/" + kVersion + "/";
-    if (const std::string old = read_build(pins); !old.empty())
-        ::rmdir((folder + kBuildPrefix + old).c_str());
-    return make_folder(folder + kBuildPrefix + build);
+PinnedSet pinned_set(const std::string& pins, std::uint64_t generation, const std::string& build) {
+    return {generation, build, pins + "/sets/" + std::to_string(generation) + "-" + build};
+}
+
+std::vector<PinnedSet> pinned_sets(const std::string& pins) {
+    std::vector<PinnedSet> found;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(pins + "/sets", error)) {
+        const std::string name = entry.path().filename().string();
+        std::uint64_t generation = 0;
+        const auto [end, bad] = std::from_chars(name.data(), name.data() + name.size(), generation);
+        if (bad != std::errc() || end == name.data() + name.size() || *end != '-') continue;
+        found.push_back(pinned_set(pins, generation, std::string(end + 1)));
+    }
+    return found;
+}
+
+bool pinned(const std::string& path) {
+    std::error_code error;
+    return fs::exists(path, error);
+}
+
+Status remove_pins(const std::string& folder) {
+    std::error_code error;
+    fs::remove_all(folder, error);
+    if (error) return fail(folder, "remove: " + error.message());
+    return {};
 }
 
 std::string content_hash(const void* data, std::size_t size) {

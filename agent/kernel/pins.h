@@ -1,26 +1,41 @@
-// Names and upkeep of the pin folder. The label map has a name without a version, since every later version
-// adopts it; all else lives under the ABI's own folder.
+// Names and upkeep of the pin folder:
+//
+//   PINS/labels, groups, owner    shared by all versions (their layouts are frozen)
+//   PINS/v3/maps/MAP              one ABI's maps
+//   PINS/sets/7-BUILD/PROGRAM     one attached set of programs: its generation, what it was built from
+//
+// Knows names only; loads and attaches nothing.
 #pragma once
 
 #include "base/result.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace escort {
 
-// Makes the folders; a path that isn't on a bpffs is an error. Pins of another ABI's programs are removed.
-[[nodiscard]] Status prepare_pins(const std::string& pins, unsigned abi);
+// Makes the folders of this version. Error: the path isn't on a bpffs, or can't be written.
+[[nodiscard]] Status prepare_pins(const std::string& pins);
+// Mounts a bpffs where the folder's is gone (somebody has unmounted it). Does nothing where one is.
+[[nodiscard]] Status mount_bpffs(const std::string& pins);
 
 [[nodiscard]] std::string map_pin(const std::string& pins, const std::string& map);
-[[nodiscard]] std::string link_pin(const std::string& pins, const std::string& program);
-[[nodiscard]] bool link_pinned(const std::string& pins, const std::string& program);
-// Detaches every pinned link.
-[[nodiscard]] Status drop_links(const std::string& pins);
+// Folders of other versions' maps.
+[[nodiscard]] std::vector<std::string> other_versions(const std::string& pins);
 
-// Which build of the programs is pinned: kept as the name of an empty folder, since a bpffs holds no files.
-[[nodiscard]] std::string read_build(const std::string& pins);
-[[nodiscard]] Status write_build(const std::string& pins, const std::string& build);
+struct PinnedSet {
+    std::uint64_t generation = 0; // which of the sets acts is said by the map `owner`
+    std::string build;
+    std::string folder;
+};
+[[nodiscard]] std::vector<PinnedSet> pinned_sets(const std::string& pins);
+[[nodiscard]] PinnedSet pinned_set(const std::string& pins, std::uint64_t generation,
+                                   const std::string& build);
+[[nodiscard]] bool pinned(const std::string& path);
+// A folder with all that is in it: what is pinned only there is detached.
+[[nodiscard]] Status remove_pins(const std::string& folder);
 
 // 16 hex digits of SHA-256 over the bytes.
 [[nodiscard]] std::string content_hash(const void* data, std::size_t size);

@@ -1,15 +1,18 @@
 #include "kernel/programs.h"
 
+#include "kernel/carry.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/pins.h"
 
 #include "abi.h"
 #include "escort.skel.h"
 
+#include <algorithm>
 #include <array>
 #include <bpf/bpf.h>
 #include <cerrno>
-#include <filesystem>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <utility>
 
 namespace escort {
@@ -25,6 +28,7 @@ constexpr std::array kHooks{
     Hook{"escort_newtask", HookSet::none},
     Hook{"escort_exec", HookSet::none},
     Hook{"escort_exit", HookSet::none},
+    Hook{"escort_signal", HookSet::none},
     Hook{"escort_commit_creds", HookSet::fentry},
     Hook{"escort_setuid", HookSet::tracepoints},
     Hook{"escort_setreuid", HookSet::tracepoints},
@@ -35,9 +39,18 @@ bool belongs(const Hook& hook, HookSet set) {
     return hook.set == HookSet::none || hook.set == set;
 }
 
-// Which programs the maps' pins were made for: the object's own bytes, so that an adopted set is this one.
-std::string build_of(const escort_bpf& object) {
-    return content_hash(object.skeleton->data, object.skeleton->data_sz);
+// Which programs a set's pins were made for: the object's own bytes, so that an adopted set is this one.
+std::string build_of(const escort_bpf& object, HookSet hooks) {
+    return content_hash(object.skeleton->data, object.skeleton->data_sz) + "-" + to_string(hooks);
+}
+
+// The generation that the pinned map `owner` holds; 0: there is none.
+std::uint64_t pinned_owner(const std::string& pins) {
+    const Fd map(bpf_obj_get(map_pin(pins, "owner").c_str()));
+    const std::uint32_t zero = 0;
+    escort_owner owner{};
+    if (!map.valid() || bpf_map_lookup_elem(map.get(), &zero, &owner) != 0) return 0;
+    return owner.generation;
 }
 
 } // namespace
@@ -62,7 +75,12 @@ Programs& Programs::operator=(Programs&&) noexcept = default;
 Programs::~Programs() = default;
 
 Result<Programs> Programs::start(const ProgramOptions& options) {
-    if (auto ready = prepare_pins(options.pins, ESCORT_ABI); !ready) return tl::unexpected(ready.error());
+    if (auto mounted = mount_bpffs(options.pins); !mounted) return tl::unexpected(mounted.error());
+    if (auto ready = prepare_pins(options.pins); !ready) return tl::unexpected(ready.error());
+    // Left behind by a start that didn't get to its end: it does nothing, and never will.
+    const std::uint64_t owner = pinned_owner(options.pins);
+    for (const auto& set : pinned_sets(options.pins))
+        if (set.generation != owner) (void)remove_pins(set.folder);
     std::string refused;
     for (const HookSet hooks : {HookSet::fentry, HookSet::tracepoints}) {
         if (hooks == HookSet::fentry && !options.allow_fentry) continue;
@@ -70,11 +88,12 @@ Result<Programs> Programs::start(const ProgramOptions& options) {
         programs.pins_ = options.pins;
         auto status = programs.load(options, hooks);
         if (status) status = programs.learn(options);
-        if (status && !programs.adopted_) status = programs.attach(options);
+        if (status) status = programs.adopted_ ? programs.adopt_links() : programs.attach();
         if (status) {
             programs.note_ = refused;
             return programs;
         }
+        if (!programs.adopted_) (void)remove_pins(programs.folder_);
         refused = std::string(to_string(hooks)) + ": " + status.error().text();
     }
     return fail("kernel programs", refused,
@@ -86,10 +105,15 @@ Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     object_.reset(escort_bpf__open());
     if (!object_) return fail_errno("kernel programs", "open", errno);
     hooks_ = hooks;
-    const std::string build = build_of(*object_) + "-" + to_string(hooks);
-    adopted_ = read_build(options.pins) == build;
-    for (const auto& hook : kHooks)
-        if (adopted_ && belongs(hook, hooks) && !link_pinned(options.pins, hook.program)) adopted_ = false;
+    const std::string build = build_of(*object_, hooks);
+    generation_ = pinned_owner(pins_);
+    PinnedSet set = pinned_set(pins_, generation_, build);
+    adopted_ = options.adopt && std::all_of(kHooks.begin(), kHooks.end(), [&](const Hook& hook) {
+                   return !belongs(hook, hooks) || pinned(set.folder + "/" + hook.program);
+               });
+    if (!adopted_) set = pinned_set(pins_, ++generation_, build);
+    folder_ = set.folder;
+    object_->rodata->own_generation = generation_;
 
     for (const auto& hook : kHooks) {
         bpf_program* program = bpf_object__find_program_by_name(object_->obj, hook.program);
@@ -105,22 +129,39 @@ Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     return {};
 }
 
-Status Programs::attach(const ProgramOptions& options) {
+Status Programs::attach() {
     LibbpfLog log;
-    // The old set goes when the new one is loaded and only its attachment is left: an instant, which the
-    // scan that follows covers.
-    if (auto gone = drop_links(options.pins); !gone) return gone;
+    (void)remove_pins(folder_);
+    if (::mkdir(folder_.c_str(), 0700) != 0) return fail_errno(folder_, "create", errno);
     for (const auto& hook : kHooks) {
         if (!belongs(hook, hooks_)) continue;
         bpf_program* program = bpf_object__find_program_by_name(object_->obj, hook.program);
         const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(bpf_program__attach(program),
                                                                  bpf_link__destroy);
         if (!link) return fail_errno(hook.program, "attach " + log.last(), errno);
-        if (const int error = bpf_link__pin(link.get(), link_pin(options.pins, hook.program).c_str());
-            error != 0)
-            return fail_errno(hook.program, "pin", -error);
+        if (auto kept = keep(hook.program, link.get()); !kept) return kept;
     }
-    return write_build(options.pins, build_of(*object_) + "-" + to_string(hooks_));
+    return {};
+}
+
+// Pins the link and keeps a descriptor of it: either alone holds the program attached.
+Status Programs::keep(const std::string& name, bpf_link* link) {
+    if (const int error = bpf_link__pin(link, (folder_ + "/" + name).c_str()); error != 0)
+        return fail_errno(name, "pin", -error);
+    Fd fd(::fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 0));
+    if (!fd.valid()) return fail_errno(name, "keep", errno);
+    links_.push_back({name, std::move(fd)});
+    return {};
+}
+
+Status Programs::adopt_links() {
+    for (const auto& hook : kHooks) {
+        if (!belongs(hook, hooks_)) continue;
+        Fd fd(bpf_obj_get((folder_ + "/" + hook.program).c_str()));
+        if (!fd.valid()) return fail_errno(hook.program, "adopt", errno);
+        links_.push_back({hook.program, std::move(fd)});
+    }
+    return {};
 }
 
 Status Programs::learn(const ProgramOptions& options) {
@@ -132,8 +173,9 @@ Status Programs::learn(const ProgramOptions& options) {
     config.abi = ESCORT_ABI;
     config.boot = options.boot;
     config.uid_min = options.uid_min;
-    // Sessions opened between this read and the write would reuse a number: only with adopted programs, whose
-    // config is complete but for the agent's own place, which the program below rewrites field by field.
+    // Sessions opened between this read and the write would reuse a number: only with maps that are in use,
+    // whose config is complete but for the agent's own place, which the program below rewrites field by
+    // field.
     if (config.ready == 0) {
         config.ready = 1;
         if (bpf_map_update_elem(fd, &zero, &config, BPF_ANY) != 0)
@@ -145,6 +187,55 @@ Status Programs::learn(const ProgramOptions& options) {
     if (run.retval != 0) return fail("escort_learn_agent", "this task's PID namespace can't be read");
     object_->links.escort_tasks = bpf_program__attach(object_->progs.escort_tasks);
     if (object_->links.escort_tasks == nullptr) return fail_errno("escort_tasks", "attach", errno);
+    return {};
+}
+
+Status Programs::take_over() {
+    const auto others = other_versions(pins_);
+    std::vector<Carry> carries;
+    for (const auto& folder : others) {
+        auto carry = Carry::open(
+            folder, {map("sessions"), map("verdicts"), map("also"), map("orphans"), map("config"), adjust()});
+        if (carry) carries.push_back(std::move(*carry)); // else nothing of it was ever in use
+    }
+    // Until all is carried over, a label without a verdict may go on; what the old set has refused it has
+    // signalled itself.
+    if (!carries.empty())
+        if (auto set = set_adopting(true); !set) return set;
+    for (auto& carry : carries)
+        if (auto done = carry.copy(); !done) return done;
+    if (auto acts = act(); !acts) return acts;
+    for (const auto& set : pinned_sets(pins_))
+        if (set.folder != folder_)
+            if (auto gone = remove_pins(set.folder); !gone) return gone;
+    for (const auto& folder : others)
+        if (auto gone = remove_pins(folder); !gone) return gone;
+    for (auto& carry : carries)
+        if (auto done = carry.settle(); !done) return done;
+    return carries.empty() ? Status{} : set_adopting(false);
+}
+
+Status Programs::set_adopting(bool adopting) const {
+    const std::uint32_t zero = 0;
+    escort_config config{};
+    const int fd = map("config");
+    if (bpf_map_lookup_elem(fd, &zero, &config) != 0) return fail_errno("config", "read", errno);
+    config.adopting = adopting ? 1 : 0;
+    if (bpf_map_update_elem(fd, &zero, &config, BPF_ANY) != 0) return fail_errno("config", "write", errno);
+    return {};
+}
+
+std::uint64_t Programs::acting() const {
+    const std::uint32_t zero = 0;
+    escort_owner owner{};
+    return bpf_map_lookup_elem(map("owner"), &zero, &owner) == 0 ? owner.generation : 0;
+}
+
+Status Programs::act() const {
+    const std::uint32_t zero = 0;
+    const escort_owner owner{generation_};
+    if (bpf_map_update_elem(map("owner"), &zero, &owner, BPF_ANY) != 0)
+        return fail_errno("owner", "write", errno);
     return {};
 }
 
@@ -160,18 +251,40 @@ int Programs::open_session() const {
     return bpf_program__fd(object_->progs.escort_open_session);
 }
 
-std::vector<std::string> Programs::missing_pins() const {
-    std::vector<std::string> missing;
-    for (const auto& hook : kHooks)
-        if (belongs(hook, hooks_) && !link_pinned(pins_, hook.program)) missing.emplace_back(hook.program);
-    return missing;
+int Programs::adjust() const {
+    return bpf_program__fd(object_->progs.escort_adjust);
 }
 
-Status Programs::remove_pins(const std::string& pins) {
-    std::error_code error;
-    std::filesystem::remove_all(pins, error);
-    if (error) return fail(pins, "remove: " + error.message());
-    return {};
+Programs::Repair Programs::repair() {
+    Repair repair;
+    const auto check = [&](const std::string& name, const std::string& path, int fd) {
+        if (pinned(path)) return;
+        repair.missing.push_back(name);
+        if (!repair.status) return;
+        repair.status = mount_bpffs(pins_);
+        if (repair.status) repair.status = prepare_pins(pins_);
+        if (!repair.status) return;
+        if (!pinned(folder_) && ::mkdir(folder_.c_str(), 0700) != 0)
+            repair.status = fail_errno(folder_, "create", errno);
+        else if (bpf_obj_pin(fd, path.c_str()) != 0)
+            repair.status = fail_errno(path, "pin", errno);
+    };
+    for (const auto& link : links_)
+        check(link.name, folder_ + "/" + link.name, link.fd.get());
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object_->obj) {
+        if (!bpf_map__is_internal(map))
+            check(bpf_map__name(map), map_pin(pins_, bpf_map__name(map)), bpf_map__fd(map));
+    }
+    if (acting() != generation_) {
+        repair.missing.emplace_back("owner");
+        if (auto acts = act(); !acts) repair.status = acts;
+    }
+    return repair;
+}
+
+Status Programs::remove_all(const std::string& pins) {
+    return remove_pins(pins);
 }
 
 } // namespace escort

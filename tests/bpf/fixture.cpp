@@ -14,10 +14,15 @@ namespace escort::test {
 
 namespace {
 
-Programs start(bool fresh) {
-    if (fresh) forget_pins();
-    auto programs = Programs::start({.pins = pins(), .boot = 0x7e57, .first_number = 1, .uid_min = 60000});
+Programs start(Pins found) {
+    if (found == Pins::fresh) forget_pins();
+    auto programs = Programs::start({.pins = pins(),
+                                     .adopt = found != Pins::replaced,
+                                     .boot = 0x7e57,
+                                     .first_number = 1,
+                                     .uid_min = 60000});
     if (!programs) FAIL(programs.error().text());
+    if (found != Pins::replaced) REQUIRE(programs->take_over());
     return std::move(*programs);
 }
 
@@ -33,7 +38,7 @@ int outcome(int status) {
 
 // The kernel lets go of an unpinned link a little later than the unlink returns.
 void forget_pins() {
-    REQUIRE(Programs::remove_pins(pins()));
+    REQUIRE(Programs::remove_all(pins()));
     REQUIRE(eventually([] { return run([] { become(kSupport); }) == 0; }));
 }
 
@@ -41,7 +46,7 @@ std::string pins() {
     return std::string(std::getenv("ESCORT_TEST_BPFFS")) + "/escortd";
 }
 
-Kernel::Kernel(bool fresh) : programs(start(fresh)), state(programs) {
+Kernel::Kernel(Pins found) : programs(start(found)), state(programs) {
     ring_ = ring_buffer__new(state.ring(), on_event, this, nullptr);
     REQUIRE(ring_ != nullptr);
 }

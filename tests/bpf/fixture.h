@@ -23,10 +23,13 @@ constexpr std::uint32_t kSupport = 61001; // accounts that no test machine has
 constexpr std::uint32_t kSecond = 61002;
 constexpr std::uint32_t kTenant = 61003;
 
+// What a Kernel starts with: an empty pin folder; the pins of the Kernel before, adopted; or those, to be
+// replaced by a set of its own, which does nothing before programs.take_over().
+enum class Pins { fresh, adopted, replaced };
+
 class Kernel {
   public:
-    // `fresh`: an empty pin folder; else the pins of the Kernel before.
-    explicit Kernel(bool fresh = true);
+    explicit Kernel(Pins found = Pins::fresh);
     ~Kernel();
     Kernel(const Kernel&) = delete;
     Kernel& operator=(const Kernel&) = delete;

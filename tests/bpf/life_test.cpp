@@ -188,12 +188,12 @@ TEST_CASE("life: the programs outlive the agent; the next one adopts them and th
 
     CHECK(run([] { become(kSupport); }) == -SIGKILL); // nobody is there, and it holds
 
-    Kernel next(false);
+    Kernel next(Pins::adopted);
     CHECK(next.programs.adopted());
     CHECK(labelled(next, id) == 1);
     CHECK(child.alive());
     CHECK(run([] { become(kSupport); }) == -SIGKILL);
-    CHECK(next.programs.missing_pins().empty());
+    CHECK(next.programs.repair().missing.empty());
 }
 
 TEST_CASE("life: sessions that were there before are found, labelled once and only then killed") {
@@ -205,7 +205,7 @@ TEST_CASE("life: sessions that were there before are found, labelled once and on
                    0 &&
                system(("test $(stat -c %u /proc/" + std::to_string(tenant.pid()) + ") = 61003").c_str()) == 0;
     }));
-    Kernel kernel(false);
+    Kernel kernel(Pins::adopted);
     kernel.rules(0);
     const auto found = kernel.state.adopt();
     REQUIRE(found);
