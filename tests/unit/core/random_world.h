@@ -1,9 +1,10 @@
-// Random policies, approvals, sessions and times, from a seed. Values come from small sets, so that matches
-// and mismatches are both common.
+// Random policies, approvals, sessions and times, from a seed or from draws of the caller's. Values come from
+// small sets, so that matches and mismatches are both common.
 #pragma once
 
 #include "core/verdict.h"
 
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -30,17 +31,19 @@ struct World {
 
 class Maker {
   public:
-    explicit Maker(std::uint64_t seed) : random_(seed) {}
+    using Draw = std::function<std::uint64_t()>;
+    explicit Maker(std::uint64_t seed) : draw_(std::mt19937_64(seed)) {}
+    explicit Maker(Draw draw) : draw_(std::move(draw)) {}
     [[nodiscard]] std::unique_ptr<World> world();
     // One in `n`.
     bool one_in(unsigned n) { return below(n) == 0; }
-    unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
+    unsigned below(unsigned n) { return static_cast<unsigned>(draw_() % n); }
 
   private:
     std::vector<std::string> some(std::vector<std::string> of);
     Policy policy();
     Approval approval(int number, const Moment& now);
-    std::mt19937_64 random_;
+    Draw draw_;
 };
 
 } // namespace escort::random_world
