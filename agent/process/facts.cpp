@@ -2,9 +2,9 @@
 
 #include "base/file.h"
 #include "entry.h"
+#include "process/proc_text.h"
 
 #include <array>
-#include <charconv>
 #include <climits>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -20,67 +20,31 @@ std::string proc(pid_t pid, const char* file) {
     return "/proc/" + std::to_string(pid) + "/" + file;
 }
 
-template <typename T>
-bool number(std::string_view& text, T& value) {
-    while (text.starts_with(' ') || text.starts_with('\t'))
-        text.remove_prefix(1);
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (parsed.ec != std::errc()) return false;
-    text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
-    return true;
+template <typename Read>
+bool read_text(pid_t pid, const char* file, const Read& read) {
+    const auto text = read_file(proc(pid, file), kProcBytes);
+    return text && read(*text);
 }
 
-// "PID (COMM) STATE PPID PGRP SESSION TTY ..." (proc(5)); the name may hold anything, brackets too.
-bool read_stat(pid_t pid, ProcessFacts& facts) {
-    const auto text = read_file(proc(pid, "stat"), kProcBytes);
-    if (!text) return false;
-    const auto open = text->find('('), close = text->rfind(')');
-    if (open == std::string::npos || close == std::string::npos || close < open) return false;
-    facts.comm = text->substr(open + 1, close - open - 1);
-    std::string_view rest(*text);
-    rest.remove_prefix(close + 1);
-    if (rest.size() < 3) return false;
-    rest.remove_prefix(2); // " S"
-    std::array<std::int64_t, 18> fields{};
-    for (auto& field : fields)
-        if (!number(rest, field)) return false;
-    facts.parent = static_cast<pid_t>(fields[0]);
-    facts.tty = static_cast<std::uint32_t>(fields[3]);
-    return number(rest, facts.start_ticks);
+bool stat_of(pid_t pid, ProcessFacts& facts) {
+    return read_text(pid, "stat", [&](const std::string& text) { return read_stat(text, facts); });
 }
 
-bool read_uids(pid_t pid, ProcessFacts& facts) {
-    const auto text = read_file(proc(pid, "status"), kProcBytes);
-    if (!text) return false;
-    const auto line = text->find("\nUid:");
-    if (line == std::string::npos) return false;
-    std::string_view rest(*text);
-    rest.remove_prefix(line + 5);
-    return number(rest, facts.uid) && number(rest, facts.effective_uid);
+bool uids_of(pid_t pid, ProcessFacts& facts) {
+    return read_text(pid, "status", [&](const std::string& text) { return read_uids(text, facts); });
 }
 
-void read_exe(pid_t pid, ProcessFacts& facts) {
+bool cgroup_of(pid_t pid, ProcessFacts& facts) {
+    return read_text(pid, "cgroup", [&](const std::string& text) {
+        read_cgroup(text, facts);
+        return true;
+    });
+}
+
+void exe_of(pid_t pid, ProcessFacts& facts) {
     std::array<char, PATH_MAX> path{};
     const ssize_t length = ::readlink(proc(pid, "exe").c_str(), path.data(), path.size());
     if (length > 0) facts.exe.assign(path.data(), static_cast<std::size_t>(length));
-}
-
-bool read_cgroup(pid_t pid, ProcessFacts& facts) {
-    const auto text = read_file(proc(pid, "cgroup"), kProcBytes);
-    if (!text) return false;
-    const auto line = text->starts_with("0::") ? 0 : text->find("\n0::");
-    if (line == std::string::npos) return true; // no unified hierarchy: no names
-    const auto start = text->find('/', line);
-    const auto end = text->find('\n', start);
-    if (start == std::string::npos) return true;
-    std::string_view path(*text);
-    path = path.substr(start, end == std::string::npos ? end : end - start);
-    const auto last = path.rfind('/');
-    facts.cgroup = path.substr(last + 1);
-    path = path.substr(0, last);
-    if (const auto above = path.rfind('/'); above != std::string_view::npos)
-        facts.cgroup_parent = path.substr(above + 1);
-    return true;
 }
 
 // For the comparison in bpf/entry.h, which reads whole arrays.
@@ -111,15 +75,8 @@ std::optional<Process> Process::open(pid_t pid) {
 }
 
 std::optional<Process> Process::open(pid_t pid, Fd pidfd) {
-    // "Pid:" of a pidfd's fdinfo: 0 outside the namespace, -1 after its end (proc(5)).
     const auto text = read_file("/proc/self/fdinfo/" + std::to_string(pidfd.get()), kProcBytes);
-    if (!text || pid <= 0) return std::nullopt;
-    const auto line = text->find("\nPid:");
-    if (line == std::string::npos) return std::nullopt;
-    std::string_view rest(*text);
-    rest.remove_prefix(line + 5);
-    pid_t held = 0;
-    if (!number(rest, held) || held != pid) return std::nullopt;
+    if (!text || pid <= 0 || read_pid(*text) != pid) return std::nullopt;
     Process process(pid, std::move(pidfd));
     if (!process.alive()) return std::nullopt;
     return process;
@@ -133,18 +90,18 @@ bool Process::alive() const {
 std::optional<ProcessFacts> Process::facts() const {
     ProcessFacts facts;
     facts.pid = pid_;
-    read_exe(pid_, facts);
-    if (!read_stat(pid_, facts) || !read_uids(pid_, facts) || !read_cgroup(pid_, facts)) return std::nullopt;
+    exe_of(pid_, facts);
+    if (!stat_of(pid_, facts) || !uids_of(pid_, facts) || !cgroup_of(pid_, facts)) return std::nullopt;
     if (!alive()) return std::nullopt; // what was read may be another's
     return facts;
 }
 
 std::optional<Process> Process::parent() const {
     ProcessFacts before, after;
-    if (!read_stat(pid_, before)) return std::nullopt;
+    if (!stat_of(pid_, before)) return std::nullopt;
     auto above = open(before.parent);
     // Still the parent now, and the child still itself: so it was the parent that was held.
-    if (!above || !read_stat(pid_, after) || after.parent != before.parent || !alive()) return std::nullopt;
+    if (!above || !stat_of(pid_, after) || after.parent != before.parent || !alive()) return std::nullopt;
     return above;
 }
 
