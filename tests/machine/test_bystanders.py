@@ -1,0 +1,194 @@
+"""Nobody else is hurt: tenants' processes, containers and root's daemons beside support sessions that are killed.
+
+A supervisor (files/supervisor.c) knows what each of its processes must end with and counts every other end.
+"""
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import CANARY
+from testhost import native, product
+from testhost.guest import wait_for
+
+ACCOUNT = "azsupport"
+CHURN = int(os.environ.get("ESCORT_CHURN", "50000"))  # processes, in a minute at most
+KILLED = int(os.environ.get("ESCORT_CHURN_KILLED", "200"))  # sessions, beside them
+SUPERVISOR = f"{native.THERE}/supervisor"
+AS_ALICE = ["setpriv", "--reuid", "alice", "--regid", "alice", "--clear-groups"]
+BECOME = ["setpriv", "--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups"]
+ROOT = "/srv/small-root"  # a container's: the supervisor alone is in it
+
+
+@pytest.fixture(scope="module")
+def programs(host):
+    native.send(host, "supervisor", "fileserver", "container")
+    native.send(host, "supervisor", folder=ROOT)
+
+
+@pytest.fixture
+def few_pids(host):
+    """The host's pids wrap around all the time; where that limit is the machine's own, nothing is changed."""
+    before = host.read("/proc/sys/kernel/pid_max")
+    here = Path("/proc/sys/kernel/pid_max").read_text()
+    host.run("echo 4000 >/proc/sys/kernel/pid_max")
+    private = Path("/proc/sys/kernel/pid_max").read_text() == here
+    if not private:
+        host.run(f"echo {before} >/proc/sys/kernel/pid_max")
+    yield private
+    host.run(f"echo {before} >/proc/sys/kernel/pid_max")
+
+
+@pytest.fixture
+def started(host):
+    """Programs that run beside a test; what is left of them at its end is ended."""
+    running = []
+
+    def start(*words: str) -> subprocess.Popen:
+        running.append(host.popen(list(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True))
+        return running[-1]
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def counts(process: subprocess.Popen, timeout: float = 90) -> dict[str, int]:
+    """What the supervisor has counted, by name, and that its end is one that it chose."""
+    out, err = process.communicate(timeout=timeout)
+    assert process.returncode == 0, f"exit {process.returncode}\n{out}\n{err}"
+    return {name: int(value) for name, value in re.findall(r"(\w+) (\d+)", out)}
+
+
+def uid(host, account: str = ACCOUNT) -> str:
+    return host.run(["id", "-u", account]).out.strip()
+
+
+def killed(host, how_many: int) -> list[str]:
+    """So many support sessions, each refused at its birth by the kernel; exit codes that are not those of a kill."""
+    line = f"for i in $(seq {how_many}); do {' '.join(BECOME)} touch {CANARY}; echo $?; done"
+    codes = host.run(line, timeout=how_many + 60).out.split()
+    assert len(codes) == how_many
+    return [code for code in codes if code != "137"]
+
+
+def ended(host, *supervisors: subprocess.Popen) -> None:
+    """They stop, with the pids that they have in the host, and none of their processes was hurt."""
+    host.run(["pkill", "-TERM", "-x", "supervisor"], check=False)
+    for each in supervisors:
+        assert counts(each)["wrong"] == 0
+
+
+def test_churn_with_pid_reuse_beside_killed_sessions(host, programs, few_pids, started, denied):
+    """threats.md B1: none of these processes ends otherwise than its supervisor asked."""
+    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "60")
+    fileserver = started(f"{native.THERE}/fileserver", uid(host), "20")
+    assert not killed(host, KILLED)
+    assert not host.exists(CANARY)
+    counted = counts(supervisor)
+    assert counted["wrong"] == 0
+    assert counted["started"] >= min(CHURN, 5000), counted  # a slow machine has done what it could in its minute
+    if few_pids and counted["started"] > 8000:
+        assert counted["reused"] > counted["started"] // 4, counted
+    assert counts(fileserver)["rounds"] > 10
+    assert len(denied(account=ACCOUNT)) >= KILLED, "each of those killed is told of"
+
+
+def test_approved_sessions_killed_beside_tenants(host, programs, started):
+    """Whole sessions, revoked: only their own processes are looked for."""
+    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "12")
+    for _ in range(3):
+        approval = product.approve(host, ACCOUNT)
+        logins = [host.login(ACCOUNT, "for i in 1 2 3 4 5; do sleep 7100 & done; exec cat") for _ in range(2)]
+        wait_for(lambda: len(product.sessions(host, ACCOUNT)) == 2, 10, "two sessions")
+        product.revoke(host, approval)
+        wait_for(lambda: not host.processes(ACCOUNT), 5, "the end of both")
+        for login in logins:
+            login.close()
+    ended(host, supervisor)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "daemon-restarted"])
+@pytest.mark.parametrize("kind", [[ROOT, "/supervisor"], []], ids=["another-root", "user-namespace"])
+def test_a_containers_uid_is_no_account_of_the_host(host, programs, started, kind, restarted):
+    """threats.md B2; a restarted daemon looks at everything that is there again."""
+    command = [f"{native.THERE}/container"]
+    command += [uid(host), ROOT, "/supervisor"] if kind else ["--user", uid(host), SUPERVISOR]
+    inside = started(*command, "4000", "8")
+    time.sleep(0.5)
+    if restarted:
+        host.run("systemctl restart escortd")
+    assert killed(host, 6) == []
+    counted = counts(inside)
+    assert (counted["wrong"], counted["kept"]) == (0, 8)
+    assert not [each for each in host.ask("sessions") if each["account"] == ACCOUNT]
+
+
+def test_an_effective_uid_is_no_session(host, programs, started):
+    """A file server: seteuid, setresuid, setreuid and setfsuid to the account and back, as root."""
+    begin = host.journal_end()
+    server = started(f"{native.THERE}/fileserver", uid(host), "4")
+    assert killed(host, 6) == []
+    assert counts(server)["rounds"] > 10
+    opened = host.journal("session_denied", after=begin, account=ACCOUNT)
+    assert {entry["ESCORT_ENTRY"] for entry in opened} == {"other"}
+    assert len(opened) == 6, "those that were killed, and no other"
+
+
+def test_a_thread_that_takes_the_account_does_not_end_its_daemon(host, programs, started, denied):
+    """threats.md B8: rpc.gssd's threads, by the raw call."""
+    server = started(f"{native.THERE}/fileserver", uid(host), "4", "--threads")
+    told = denied(account=ACCOUNT)
+    assert counts(server)["rounds"] > 10
+    assert {entry["ESCORT_ACTION"] for entry in told} == {"none"}
+    wait_for(lambda: not product.sessions(host, ACCOUNT), 10, "no session that is left")
+
+
+@pytest.mark.parametrize("unit", ["rpc-gssd", "sssd", "gssproxy"])
+def test_services_that_authenticate_the_account(host, unit):
+    """threats.md B8: exempt without being named in the policy."""
+    assert host.run(["systemd-run", "-q", "--wait", f"--unit={unit}", *BECOME, "touch", CANARY], check=False).ok
+    assert host.exists(CANARY)
+    assert not product.sessions(host, ACCOUNT)
+
+
+def test_a_login_uid_alone_is_no_session(host, programs, started):
+    """threats.md B9: what support once restarted by hand goes on, through every restart of the daemon."""
+    line = f"echo {uid(host)} >/proc/self/loginuid && exec {SUPERVISOR} 3000 8"
+    daemon = started("bash", "-c", line)
+    time.sleep(0.3)
+    for signal in ("TERM", "KILL"):
+        host.run(f"systemctl kill -s {signal} escortd")
+        wait_for(lambda: host.escortctl("status", check=False).code == 0, 10, "the next daemon")
+    assert killed(host, 4) == []
+    assert counts(daemon)["wrong"] == 0
+
+
+def test_everybody_through_a_bad_day_of_the_agent(host, programs, started, tenant):
+    """threats.md B6: policies refused and only watched, the daemon restarted, killed, attached from nothing."""
+    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "40")
+    inside = started(f"{native.THERE}/container", uid(host), ROOT, "/supervisor", "100000", "40")
+    server = started(f"{native.THERE}/fileserver", uid(host), "6")
+    product_steps = [lambda: product.set_policy(host, product.policy("observe")),
+                     lambda: host.write(product.POLICY, product.policy("refused")),
+                     lambda: host.escortctl("reload", check=False),
+                     lambda: host.run("systemctl restart escortd"),
+                     lambda: host.run("systemctl kill -s KILL escortd"),
+                     lambda: product.set_policy(host, product.policy("enforce")),
+                     lambda: host.run("systemctl stop escortd && rm -rf /sys/fs/bpf/escortd"),
+                     lambda: host.run("systemctl start escortd")]
+    for step in product_steps:
+        step()
+        wait_for(lambda: host.run(["systemctl", "show", "-P", "SubState", "escortd"]).out.strip() in ("running", "dead"),
+                 20, "the daemon up again, or down as told")
+        assert host.ssh("alice", "true").ok
+        tenant.say("still here")
+        assert tenant.process.stdout.readline() == "still here\n"
+    assert counts(server)["rounds"] > 10
+    ended(host, supervisor, inside)
+    assert killed(host, 4) == []
