@@ -113,6 +113,12 @@ struct Requirements {
 // restrict.user_manager
 enum class UserManager { deny, allow };
 
+// What of a session is written down (`record:`).
+struct Recording {
+    Placed<std::uint32_t> exec_per_minute{600, {}}; // of each session; what is over it is counted. 0: none
+    Placed<bool> arguments{false, {}};              // of the programs that it starts
+};
+
 // Root jobs of a unit that may switch to these accounts: logged, never killed. No accounts: any.
 struct Exemption {
     std::string unit;                  // "puppet.service", at most 63 bytes
@@ -132,6 +138,7 @@ struct Policy {
     Placed<UserManager> user_manager{UserManager::deny, {}};
     Placed<Violation> on_violation{Violation::kill, {}};
     std::vector<Exemption> exempt;
+    Recording record;
     std::optional<Placed<std::int64_t>> notify_before_expiry; // seconds
 };
 

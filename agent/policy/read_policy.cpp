@@ -53,6 +53,7 @@ class Reader {
                                    reading_.place_of(*word)};
         if (const auto* word = find_in(root_.find("on_violation"), "default"))
             policy.on_violation = {violation_of(word->text), reading_.place_of(*word)};
+        read_record(policy.record);
         policy.notify_before_expiry =
             reading_.duration(find_in(root_.find("notify"), "before_expiry"), "notify.before_expiry");
         return policy;
@@ -67,6 +68,24 @@ class Reader {
         if (name->text.size() > 128) reading_.report(*name, "the policy's name is longer than 128 bytes");
         if (name->text.find_first_of("\n\t") != std::string::npos)
             reading_.report(*name, "the policy's name must be a single line");
+    }
+
+    void read_record(Recording& into) {
+        const auto* record = root_.find("record");
+        if (const auto* count = find_in(record, "exec_per_minute")) {
+            const std::int64_t value = integer_of(*count).value_or(0);
+            if (value > kMostExecs)
+                reading_.report(*count, fmt::format("record.exec_per_minute must be 0 to {}", kMostExecs),
+                                "0 records none");
+            else
+                into.exec_per_minute = {static_cast<std::uint32_t>(value), reading_.place_of(*count)};
+        }
+        if (const auto* arguments = find_in(record, "arguments"))
+            into.arguments = {boolean_of(*arguments).value_or(false), reading_.place_of(*arguments)};
+        // `false` asks for nothing.
+        if (const auto* terminal = find_in(record, "terminal");
+            terminal != nullptr && boolean_of(*terminal).value_or(true))
+            reading_.report(*terminal, "record.terminal: true is not supported yet");
     }
 
     static Violation violation_of(const std::string& word) {

@@ -11,6 +11,8 @@
 
 namespace escort {
 
+constexpr std::uint32_t kMostExecs = 60'000; // record.exec_per_minute: a thousand a second
+
 struct PolicyFile {
     bool allow_empty = false;
     std::optional<Policy> policy; // absent in a file that only says allow_empty

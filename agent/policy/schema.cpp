@@ -93,7 +93,7 @@ Shape policy_shape() {
                       {"break_glass", allow_or_deny()},
                       {"restrict", restrict_shape()},
                       {"on_violation", violation_shape()},
-                      {"record", record_shape(), kLater},
+                      {"record", record_shape()},
                       {"notify", map_shape({{"before_expiry", duration_shape()}})}});
 }
 

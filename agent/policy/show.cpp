@@ -76,6 +76,11 @@ class Rules {
             policy_.user_manager.place);
         add("on_violation.default", std::string(word(policy_.on_violation.value)),
             policy_.on_violation.place);
+        const Recording& record = policy_.record;
+        rules_.push_back({"record.exec_per_minute", record.exec_per_minute.value,
+                          std::to_string(record.exec_per_minute.value), record.exec_per_minute.place});
+        rules_.push_back({"record.arguments", record.arguments.value,
+                          record.arguments.value ? "true" : "false", record.arguments.place});
         add_duration("notify.before_expiry", policy_.notify_before_expiry);
         for (const auto& one : policy_.exempt)
             rules_.push_back(
