@@ -49,6 +49,22 @@ struct SessionRecord {
     std::string note;          // what the operator gave as reason; goes into the message
 };
 
+// A program that a session started. Texts as the kernel had them.
+struct ProgramRecord {
+    std::string path; // a memfd's: its name, without a slash
+    std::string cwd;
+    std::string script; // where an interpreter runs: the name that was to be run
+    std::vector<std::string> arguments;
+    bool path_cut = false, cwd_cut = false; // at their start
+    bool script_cut = false, arguments_cut = false;
+    bool nameless = false; // a memfd, a deleted file
+    bool rose = false;     // runs as root, and what started it did not
+    std::uint32_t uid = 0, euid = 0;
+    pid_t pid = 0;
+    pid_t parent = 0;    // 0: not known, as of `pid`
+    std::int64_t at = 0; // microseconds since the epoch
+};
+
 struct DocumentRecord {
     std::string file; // name in the spool
     std::string issuer;

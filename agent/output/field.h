@@ -42,8 +42,17 @@ enum class Field : std::uint8_t {
     policy_sha256,
     mode,
     host,
+    exe, // of a program that a session started: its path
+    cwd,
+    script,    // where an interpreter runs: the name that was to be run
+    arguments, // quoted as a shell would
+    euid,
+    rose,   // "1": it runs as root, and what started it did not
+    parent, // process
+    at,     // microseconds since the epoch
+    dropped,
 };
-constexpr int kFieldCount = 35;
+constexpr int kFieldCount = 44;
 
 // "ESCORT_SESSION" ...; Field::object_pid is OBJECT_PID, for which journald itself adds OBJECT_* fields.
 [[nodiscard]] std::string_view name(Field field);

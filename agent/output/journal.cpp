@@ -50,7 +50,9 @@ void Journal::write(const Record& record) {
     std::string datagram = encode(record, context_);
     flush(); // what waits goes first
     if (queue_.empty() && send(datagram) == Sent::yes) return;
-    if (queue_.size() >= kQueueRecords || queue_bytes_ + datagram.size() > kQueueBytes) {
+    // What sessions run may fill half of the queue: the other half is for verdicts.
+    const std::size_t share = record.event == Event::session_exec ? 2 : 1;
+    if (queue_.size() >= kQueueRecords / share || queue_bytes_ + datagram.size() > kQueueBytes / share) {
         ++dropped_;
         ++dropped_unreported_;
     } else {

@@ -4,8 +4,9 @@
 // libsystemd's sd_journal_sendv() (252) waits in sendmsg() for as long as nobody reads the socket (tried:
 // with a stopped receiver it hung from the net.unix.max_dgram_qlen-th record on). So records go by journald's
 // native protocol over a non-blocking datagram socket; what can't be sent waits in a bounded queue, in order,
-// and is tried again by a timer that runs only while something waits. What finds the queue full is counted,
-// and the count is reported by an `events_dropped` record once the queue has drained.
+// and is tried again by a timer that runs only while something waits. What finds the queue full (a
+// session_exec: half full, so that no session can push verdicts out by what it runs) is counted, and the
+// count is reported by an `events_dropped` record once the queue has drained.
 #pragma once
 
 #include "base/fd.h"

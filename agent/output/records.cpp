@@ -158,15 +158,26 @@ Record tamper(const std::string& what, const std::string& why, const std::string
 }
 
 Record events_dropped(std::uint64_t count, DropPlace place) {
-    Record record(
-        Event::events_dropped,
-        place == DropPlace::journal
-            ? fmt::format("{} records were lost while journald took none. Enforcement went on; see why "
-                          "journald stood still ('systemctl status systemd-journald').",
-                          count)
-            : fmt::format("{} events of the kernel programs were lost. Enforcement went on; sessions were "
-                          "found again by a scan.",
-                          count));
+    std::string text;
+    switch (place) {
+    case DropPlace::journal:
+        text = fmt::format("{} records were lost while journald took none. Enforcement went on; see why "
+                           "journald stood still ('systemctl status systemd-journald').",
+                           count);
+        break;
+    case DropPlace::kernel:
+        text = fmt::format("{} events of the kernel programs were lost. Enforcement went on; sessions were "
+                           "found again by a scan.",
+                           count);
+        break;
+    case DropPlace::activity:
+        text = fmt::format("{} programs that sessions started were not recorded: too many at once. "
+                           "Enforcement went on; no session was missed.",
+                           count);
+        break;
+    }
+    Record record(Event::events_dropped, text);
+    record.set(Field::dropped, std::to_string(count));
     return record;
 }
 

@@ -19,6 +19,8 @@ namespace escort {
 [[nodiscard]] Record session_frozen(const SessionRecord& session);
 [[nodiscard]] Record session_thawed(const SessionRecord& session);
 [[nodiscard]] Record session_ended(const SessionRecord& session);
+// `session`: what is known of it, at least its id.
+[[nodiscard]] Record session_exec(const SessionRecord& session, const ProgramRecord& program);
 // An emergency's approval let it in: priority alert (contract §4, every use).
 [[nodiscard]] Record break_glass_used(const SessionRecord& session);
 
@@ -43,7 +45,10 @@ namespace escort {
 // A thing that someone did to the agent, its clock or its kernel objects.
 [[nodiscard]] Record tamper(const std::string& what, const std::string& why, const std::string& hint);
 
-enum class DropPlace { journal, kernel };
+// activity: the queue of session_exec.
+enum class DropPlace { journal, kernel, activity };
 [[nodiscard]] Record events_dropped(std::uint64_t count, DropPlace place);
+// Programs that a session started over its budget (`record.exec_per_minute`).
+[[nodiscard]] Record execs_dropped(const SessionRecord& session, std::uint64_t count);
 
 } // namespace escort
