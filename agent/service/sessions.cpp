@@ -247,9 +247,13 @@ void Sessions::tell_kernel(Session& session) {
     // The agent may be gone by then.
     if (!spared && session.key_due_boot_ns != 0)
         deadline = std::min(deadline, session.key_due_boot_ns + kNsPerSecond);
-    const std::uint32_t flags =
-        ESCORT_VERDICT_JUDGED | frozen | (spared && !still ? std::uint32_t{ESCORT_VERDICT_OBSERVE} : 0U);
-    (void)kernel_.set_verdict(session.id, {deadline, flags, 0}); // gone meanwhile: its end is on its way
+    const auto governed = governed_of(session);
+    const Recording record = governed ? governed->policy->record : Recording();
+    const std::uint32_t flags = ESCORT_VERDICT_JUDGED | frozen |
+                                (spared && !still ? std::uint32_t{ESCORT_VERDICT_OBSERVE} : 0U) |
+                                (record.arguments.value ? std::uint32_t{ESCORT_VERDICT_ARGUMENTS} : 0U);
+    // Gone meanwhile: its end is on its way.
+    (void)kernel_.set_verdict(session.id, {deadline, flags, record.exec_per_minute.value});
 }
 
 void Sessions::release(Session& session) {

@@ -125,6 +125,8 @@ class Sessions {
 
     // Called when what must outlive a restart has changed (kept(), next_number of the kernel).
     std::function<void()> on_change;
+    // Called when nothing of a session is left, while the kernel still knows its counts.
+    std::function<void(std::uint64_t id)> before_forgotten;
     // By session name.
     [[nodiscard]] std::map<std::string, KeptSession> kept() const;
     void restore(std::map<std::string, KeptSession> kept) { restored_ = std::move(kept); }
