@@ -3,6 +3,7 @@
 #include "output/records.h"
 #include "policy/show.h"
 #include "service/answers.h"
+#include "service/doctor.h"
 #include "service/preview.h"
 
 #include <fmt/format.h>
@@ -240,6 +241,9 @@ std::vector<control::Request> requests(Agent& agent, DocumentWaiters& waiters) {
              if (!sha256) return reply.fail(Exit::usage, {"document_result", "sha256 must be given"});
              waiters.wait(*sha256, reply);
          }},
+        {"doctor", Permission::operate,
+         [doctor = std::make_shared<Doctor>(agent, waiters.loop())](
+             const json&, const Peer&, const Reply& reply) { doctor->examine(reply); }},
         {"kill", Permission::operate,
          [&](const json& params, const Peer& peer, const Reply& reply) { kill(agent, params, peer, reply); }},
         {"freeze", Permission::operate,

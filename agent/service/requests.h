@@ -23,6 +23,8 @@ class DocumentWaiters {
     // A document was judged, and what it ended is ending.
     void judged(const Outcome& outcome);
 
+    [[nodiscard]] sd_event* loop() const { return loop_; }
+
   private:
     struct Unref {
         void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
