@@ -370,6 +370,15 @@ struct escort_adjust_request {
     __s64 live; /* is added */
 };
 
+/* The beginning of `clock`'s one value: what the kernel's own clock says of itself. */
+struct escort_clock {
+    __u64 tick_ns; /* when it last looked; 0: never */
+    __u32 due;     /* it found a session that should be dead and isn't */
+    __u32 passes;  /* over all tasks, since then */
+    __u32 refused; /* the last pass could not signal a task */
+    __u32 carrier; /* PID 1 of the agent's namespace, in the initial one; 0: unknown */
+};
+
 #ifndef __BPF__
 static_assert(sizeof(struct escort_label) == 16, "the label's layout is frozen");
 static_assert(sizeof(struct escort_owner) == 8, "the owner's layout is frozen");
@@ -384,5 +393,6 @@ static_assert(sizeof(struct escort_task) == 88, "abi");
 static_assert(sizeof(struct escort_config) == 72, "abi");
 static_assert(sizeof(struct escort_iter_request) == 16, "abi");
 static_assert(sizeof(struct escort_open_request) == 32, "abi");
+static_assert(sizeof(struct escort_clock) == 24, "abi");
 static_assert(sizeof(struct escort_unit_task) == 72 + 3 * 528, "abi");
 #endif

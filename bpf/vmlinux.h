@@ -36,6 +36,20 @@ enum bpf_flags_used {
 };
 #define NULL ((void*)0)
 
+/* Fields that the kernel alone reads and knows by these names. */
+struct bpf_timer {
+    __u64 opaque[2];
+} __attribute__((aligned(8)));
+struct bpf_task_work { /* since 6.18; before, a word that nobody reads */
+    __u64 opaque;
+} __attribute__((aligned(8)));
+struct bpf_iter_task {
+    __u64 opaque[3];
+} __attribute__((aligned(8)));
+struct bpf_map { /* whole, or a kfunc's type would not be the kernel's */
+    u32 max_entries;
+};
+
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -137,6 +151,7 @@ struct tty_struct {
     char name[64];
 };
 struct signal_struct {
+    unsigned int flags;
     struct tty_struct* tty;
 };
 struct task_struct {
