@@ -1,5 +1,7 @@
 #include "daemon.h"
 
+#include "base/file.h"
+#include "kernel/events.h"
 #include "kernel/probe.h"
 #include "output/records.h"
 #include "service/session_state.h"
@@ -10,6 +12,7 @@
 #include <sstream>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 namespace escort {
 
@@ -80,6 +83,7 @@ int Daemon::run() {
     announce();
     const int result = sd_event_loop(loop_.get());
     sd_notify(0, "STOPPING=1");
+    ::unlink(running_file().c_str());
     save_sessions();
     (void)agent_.store->save_time(agent_.time->now());
     agent_.journal->write(agent_stopped(result < 0 ? "the event loop failed" : "asked to stop"));
@@ -185,12 +189,16 @@ void Daemon::resolve_policies() {
 void Daemon::start_sessions() {
     if (!agent_.sessions) return;
     push_rules();
+    if (auto taken = agent_.programs->take_over(); !taken)
+        agent_.health->degrade("enforcement", taken.error().text(), "systemctl restart escortd");
     auto proof = prove_enforcement();
     if (!proof && agent_.programs->hooks() == HookSet::fentry) {
         // Attached, but they don't fire: the other set.
         stop_kernel();
         if (start_kernel(false)) {
             push_rules();
+            if (auto taken = agent_.programs->take_over(); !taken)
+                agent_.health->degrade("enforcement", taken.error().text(), "systemctl restart escortd");
             proof = prove_enforcement();
         }
         if (!agent_.sessions) return;
@@ -211,13 +219,42 @@ Status Daemon::start_control() {
     control::ServerSettings settings;
     settings.path = agent_.settings.paths.run + "/control.sock";
     settings.group = control::group_id("escortd");
+    settings.objection = [this](const control::Peer& peer, const std::string& request) {
+        return object(peer, request);
+    };
     auto server = control::Server::listen(loop_.get(), settings, requests(agent_, waiters_));
     if (!server) return tl::unexpected(server.error());
     server_ = std::move(*server);
     return {};
 }
 
+// A support session is no operator of the agent that watches it, whatever it has become.
+std::optional<Error> Daemon::object(const control::Peer& peer, const std::string& request) const {
+    if (!agent_.kernel) return std::nullopt;
+    if (!peer.pidfd) return Error{request, "the process that asks has gone", ""};
+    const auto id = agent_.kernel->label_of(peer.pidfd->get());
+    if (!id) return std::nullopt;
+    agent_.journal->write(
+        tamper("control", "session " + session_name(*id) + " asked for `" + request + "`, which was refused",
+               "`escortctl session " + session_name(*id) + "` says who it was"));
+    return Error{request, "this is support session " + session_name(*id) + ", which may only look",
+                 "ask the host's own administrator"};
+}
+
+// There while a daemon runs, in the run folder, which a reboot empties.
+std::string Daemon::running_file() const {
+    return agent_.settings.paths.run + "/running";
+}
+
 void Daemon::announce() {
+    if (::access(running_file().c_str(), F_OK) == 0)
+        agent_.journal->write(
+            tamper("agent", "the daemon before this one was killed, or crashed; the kernel went on deciding",
+                   "`systemctl status escortd` and `coredumpctl` say which; a signal from a "
+                   "support session is told of by itself"));
+    if (auto marked = write_file_atomically(running_file(), "", 0600); !marked)
+        agent_.health->degrade("state", marked.error().text(),
+                               "check space and permissions of the run folder");
     agent_.journal->write(
         agent_started(ESCORT_VERSION, agent_.programs ? to_string(agent_.programs->hooks()) : "none"));
     save_sessions();
@@ -242,13 +279,12 @@ void Daemon::save_sessions() {
 
 int Daemon::on_event(void* self, void* data, std::size_t size) {
     auto& daemon = *static_cast<Daemon*>(self);
-    if (size < sizeof(escort_event)) return 0;
-    const auto& event = *static_cast<const escort_event*>(data);
-    if (event.abi != ESCORT_ABI) return 0;
-    if (event.type == ESCORT_EVENT_UNKNOWN)
-        daemon.agent_.policies->look_up(event.uid);
+    const auto event = decode_event(data, size);
+    if (!event) return 0;
+    if (event->type == ESCORT_EVENT_UNKNOWN)
+        daemon.agent_.policies->look_up(event->uid);
     else
-        daemon.agent_.sessions->on_event(event);
+        daemon.agent_.sessions->on_event(*event);
     return 0;
 }
 

@@ -49,10 +49,12 @@ class Daemon {
     void resolve_policies();
     void start_sessions();
     [[nodiscard]] Status start_control();
+    [[nodiscard]] std::optional<Error> object(const control::Peer& peer, const std::string& request) const;
     void start_gate();
     void start_logind();
     void start_timers();
     void announce();
+    [[nodiscard]] std::string running_file() const;
     [[nodiscard]] Context context() const; // of every journal entry from now on
     void wire_documents();
     void wire_policies();
@@ -67,7 +69,8 @@ class Daemon {
     void tick();
     void arm_deadline();
     void watch_wall_clock();
-    void check_pins();
+    void check_kernel();
+    void told_of_tampering(const std::string& what, const std::string& why);
     void check_ring();
     void save_sessions();
     void look_up(const std::set<std::uint32_t>& uids);
@@ -92,7 +95,8 @@ class Daemon {
     Fd clock_;
     std::vector<Source> sources_;
     Source tick_, deadline_, clock_source_;
-    std::vector<KernelRule> rules_; // in force
+    std::vector<KernelRule> rules_;     // in force
+    std::vector<std::string> tampered_; // what the last look at the kernel found changed
     std::uint64_t ticks_ = 0;
     std::uint64_t ring_lost_ = 0;
     std::uint64_t reserved_ = 0; // session numbers below this are in state already

@@ -5,6 +5,7 @@
 
 #include <bpf/libbpf.h>
 #include <csignal>
+#include <fmt/format.h>
 #include <limits>
 #include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
@@ -40,7 +41,14 @@ void Daemon::start_timers() {
     arm_deadline();
 }
 
-int Daemon::on_signal(sd_event_source* source, const signalfd_siginfo*, void*) {
+int Daemon::on_signal(sd_event_source* source, const signalfd_siginfo*, void* self) {
+    auto& daemon = *static_cast<Daemon*>(self);
+    if (daemon.agent_.sessions)
+        if (const auto stoppers = daemon.agent_.sessions->end_stoppers(); !stoppers.empty())
+            daemon.agent_.journal->write(tamper(
+                "stop",
+                fmt::format("a support session asked for it, and was ended: {}", fmt::join(stoppers, ", ")),
+                "systemctl start escortd; what is pinned goes on deciding"));
     return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
@@ -62,7 +70,7 @@ void Daemon::tick() {
     push_rules(); // windows that have begun
     if (agent_.sessions) agent_.sessions->look_at_terminals();
     if (agent_.sessions && agent_.sessions->next_recheck() <= now.boot_ns) agent_.sessions->rejudge();
-    check_pins();
+    check_kernel();
     check_ring();
     if (ticks_ % kTicksToSave == 0) {
         agent_.documents->scan(); // what could not be persisted, or was missed
@@ -126,20 +134,33 @@ int Daemon::on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self) {
     return 0;
 }
 
-void Daemon::check_pins() {
+// Are our programs attached, pinned and acting, and do the maps hold what we wrote there?
+void Daemon::check_kernel() {
     if (!agent_.programs) return;
-    std::string missing;
-    for (const auto& name : agent_.programs->missing_pins())
-        missing += (missing.empty() ? "" : ", ") + name;
-    if (missing.empty()) {
+    const auto repair = agent_.programs->repair();
+    std::vector<std::string> found = agent_.kernel->restore();
+    for (const auto& name : repair.missing)
+        found.push_back("the pin of " + name);
+    if (!repair.status)
+        agent_.health->degrade("pins", repair.status.error().text(), "systemctl restart escortd");
+    else
         agent_.health->recover("pins");
-        return;
-    }
-    if (!agent_.health->conditions().contains("pins"))
-        agent_.journal->write(
-            tamper("pins", "pinned programs are gone: " + missing,
-                   "restart escortd, which attaches them again, and find out who removed them"));
-    agent_.health->degrade("pins", "pinned programs are gone: " + missing, "systemctl restart escortd");
+    if (!found.empty() && found != tampered_)
+        told_of_tampering("kernel", fmt::format("{} {} removed or changed, and {} put back",
+                                                fmt::join(found, ", "), found.size() == 1 ? "was" : "were",
+                                                repair.status ? "was" : "could not be"));
+    tampered_ = std::move(found);
+}
+
+// Nothing says which process did it. Only root could: every support session that has root now is ended.
+void Daemon::told_of_tampering(const std::string& what, const std::string& why) {
+    const auto ended = agent_.sessions->end_suspects();
+    agent_.journal->write(
+        tamper(what,
+               ended.empty() ? why + "; no support session had root then"
+                             : fmt::format("{}; ended for it, as the sessions that had root then: {}", why,
+                                           fmt::join(ended, ", ")),
+               "find out who did it; `escortctl doctor` proves that this host is enforced"));
 }
 
 void Daemon::check_ring() {

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace escort::control {
@@ -24,6 +25,19 @@ std::optional<std::uint32_t> login_uid_of(pid_t pid) {
     const auto parsed = std::from_chars(text.data(), text.data() + got, uid);
     if (parsed.ec != std::errc() || uid == UINT32_MAX) return std::nullopt; // UINT32_MAX: unset
     return uid;
+}
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 // Linux 6.5
+#endif
+
+// By the kernel's own word where it has one, else by the number, which may have been taken over.
+std::shared_ptr<const Fd> pidfd_of(int connection, pid_t pid) {
+    int fd = -1;
+    socklen_t size = sizeof fd;
+    if (::getsockopt(connection, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) != 0)
+        fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    return fd < 0 ? nullptr : std::make_shared<const Fd>(fd);
 }
 
 } // namespace
@@ -43,7 +57,12 @@ Result<Peer> peer_of(int connection) {
     socklen_t size = sizeof credentials;
     if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
         return fail_errno("peer", "SO_PEERCRED", errno);
-    Peer peer{credentials.uid, credentials.gid, credentials.pid, {}, login_uid_of(credentials.pid)};
+    Peer peer{credentials.uid,
+              credentials.gid,
+              credentials.pid,
+              {},
+              login_uid_of(credentials.pid),
+              pidfd_of(connection, credentials.pid)};
 
     // Asked with too little room, the kernel says how much it needs (ERANGE); a task has at most 65,536
     // groups.

@@ -2,9 +2,11 @@
 // says itself. Numbers only; names would need NSS, which may block.
 #pragma once
 
+#include "base/fd.h"
 #include "base/result.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -20,6 +22,8 @@ struct Peer {
     // /proc/PID/loginuid: the person behind a sudo. For the record only, never for a permission: the pid may
     // have been taken over, and root can rewrite it.
     std::optional<std::uint32_t> login_uid;
+    // Of its process; null when that is gone.
+    std::shared_ptr<const Fd> pidfd = nullptr;
 
     [[nodiscard]] bool is_root() const { return uid == 0; }
     [[nodiscard]] bool in_group(gid_t group) const;

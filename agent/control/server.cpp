@@ -109,6 +109,9 @@ void Server::dispatch(const Call& call, const Peer& peer, const Reply& reply) {
     if (request == requests_.end()) return reply.fail(Exit::usage, {"request", "is not known: " + call.name});
     if (!may(peer, request->second.permission))
         return reply.fail(Exit::not_permitted, {call.name, "only root may do this"});
+    if (request->second.permission == Permission::operate && settings_.objection)
+        if (auto objection = settings_.objection(peer, call.name))
+            return reply.fail(Exit::not_permitted, *objection);
     try {
         request->second.handler(call.params, peer, reply);
     } catch (const nlohmann::json::exception&) {

@@ -169,6 +169,7 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
 Status KernelState::set_verdict(std::uint64_t id, const escort_verdict& verdict) const {
     if (bpf_map_update_elem(verdicts_, &id, &verdict, BPF_EXIST) != 0)
         return fail_errno("verdicts", "write", errno);
+    told_[id] = verdict;
     return {};
 }
 
@@ -230,6 +231,7 @@ void KernelState::forget(std::uint64_t id, const std::vector<std::uint32_t>& als
     }
     bpf_map_delete_elem(sessions_, &id);
     bpf_map_delete_elem(verdicts_, &id);
+    told_.erase(id);
 }
 
 void KernelState::set_known(std::uint32_t uid) const {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,6 +80,10 @@ class KernelState {
     [[nodiscard]] Status set_unit_task(int pidfd, const escort_unit_task& task) const;
     [[nodiscard]] std::optional<escort_unit_task> unit_task(int pidfd) const;
 
+    // Compares what the maps hold with what this daemon wrote there, and writes it again. What had been
+    // changed, in words; nobody but root can. A few map operations a session and a rule: once a second.
+    [[nodiscard]] std::vector<std::string> restore();
+
     [[nodiscard]] Counters counters() const;
     [[nodiscard]] std::uint64_t next_number() const;
     [[nodiscard]] int ring() const { return ring_; }
@@ -90,11 +95,17 @@ class KernelState {
     // Before a unit's rule is in force: PID 1's forks are marked, and its tasks that run already are noted.
     [[nodiscard]] Status prepare_units(const std::vector<KernelRule>& rules) const;
 
+    void restore_verdicts(std::vector<std::string>& changed) const;
+    void restore_rules(std::vector<std::string>& changed);
+    void restore_config(std::vector<std::string>& changed);
+
     int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_;
     int unit_tasks_, units_since_;
     int iterator_, open_session_;
     Fd inner_;                         // the rules in force; none before the first flip of this process
     std::vector<KernelRule> in_force_; // what it holds
+    mutable std::map<std::uint64_t, escort_verdict> told_; // verdicts as written, of sessions not forgotten
+    std::optional<escort_config> learnt_;                  // as it was when it was first looked at
 };
 
 } // namespace escort

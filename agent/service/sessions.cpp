@@ -56,10 +56,15 @@ void Sessions::on_event(const escort_event& event) {
         entered(event);
         break;
     case ESCORT_EVENT_LAST:
+        // While a new version took over, the count may have been behind.
+        if (const auto facts = kernel_.session(event.id); facts && facts->live > 0) break;
         ender_.last_task_gone(event.id, event.time_ns);
         break;
     case ESCORT_EVENT_EXEMPT:
         exempted(event);
+        break;
+    case ESCORT_EVENT_TAMPER:
+        tampered(event);
         break;
     default:
         break; // UNKNOWN is for who looks accounts up

@@ -6,6 +6,7 @@
 //   sessions_end.cpp      ends, by the verdict or by hand
 //   sessions_hold.cpp     freezing, and what is said on terminals
 //   sessions_found.cpp    sessions that no event told of
+//   sessions_tamper.cpp   those that attack the agent
 //   sessions_journal.cpp  records
 #pragma once
 
@@ -92,6 +93,13 @@ class Sessions {
     // Ends the session that a session-revoked event names, where its approval is of one of the issuers that
     // the event may speak for. `by`: who signed it.
     void revoke(const EndedSession& ended, const std::string& by);
+    // Ends every enforced session that has a task of root now: one of them has done what only root can, and
+    // nothing says which. Their names.
+    std::vector<std::string> end_suspects();
+    // Ends every enforced session that is just now asking PID 1 for something (systemctl waits for its
+    // answer): for the moment at which the agent is told to stop. Their names; they are dead when this
+    // returns.
+    std::vector<std::string> end_stoppers();
     // `done` is called when nothing of it runs any more. false: no such live session.
     [[nodiscard]] bool freeze(std::uint64_t id, const ByHand& by, Freezer::Done done);
     [[nodiscard]] bool thaw(std::uint64_t id, const ByHand& by);
@@ -135,6 +143,7 @@ class Sessions {
     void opened(const escort_event& event);
     void entered(const escort_event& event);
     void exempted(const escort_event& event);
+    void tampered(const escort_event& event);
     Session describe(const escort_event& event, const Governed& governed) const;
     [[nodiscard]] std::optional<Governed> governed_of(const escort_event& event) const;
     [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
@@ -177,6 +186,7 @@ class Sessions {
     std::map<std::string, KeptSession> restored_;
     std::set<std::pair<std::string, std::uint32_t>> exempt_told_; // unit, uid: told once
     std::set<std::uint32_t> attributed_told_;                     // pids
+    std::set<std::uint64_t> attackers_; // heard of before they were found: a restart
 };
 
 } // namespace escort

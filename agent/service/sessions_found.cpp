@@ -82,6 +82,7 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
     if (verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0) {
         if (governed) added.policy = governed->policy->name;
         added.refused_at_birth = (facts.flags & ESCORT_SESSION_REFUSED) != 0;
+        if (attackers_.erase(id) != 0) added.verdict.reason = Reason::restricted;
         added.verdict.reasons = {added.verdict.reason};
         end(added);
         return;

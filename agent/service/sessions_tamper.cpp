@@ -1,0 +1,68 @@
+// Sessions that attack the agent (threats.md, A1-A3). In tier `kill` the act is not refused: it is seen, and
+// the session is over.
+#include "service/sessions.h"
+
+#include "enforce/sweep.h"
+#include "output/records.h"
+
+namespace escort {
+
+namespace {
+
+bool is_root(const escort_task& task) {
+    return (task.flags & ESCORT_TASK_GONE) == 0 && (task.uid == 0 || task.euid == 0);
+}
+
+bool enforced(const Session& session) {
+    return session.stage == Stage::live && !session.policy.empty() && !session.verdict.observe &&
+           !session.verdict.log_only;
+}
+
+} // namespace
+
+// The kernel has marked the session dead already, unless it is only watched.
+void Sessions::tampered(const escort_event& event) {
+    Session* session = table_.find(event.id);
+    const bool ends = session != nullptr && enforced(*session);
+    journal_.write(tamper("signal",
+                          "process " + std::to_string(event.tgid) + " (" + event.comm + ") of session " +
+                              session_name(event.id) + " sent it a signal" +
+                              (ends ? ", and the session is ended" : ""),
+                          "`escortctl session " + session_name(event.id) + "` says who it was"));
+    if (ends) deny(*session, Reason::restricted);
+    if (session == nullptr) attackers_.insert(event.id);
+}
+
+std::vector<std::string> Sessions::end_stoppers() {
+    std::vector<std::string> names;
+    const auto tasks = kernel_.labelled(0);
+    if (!tasks) return names;
+    for (const auto& task : *tasks) {
+        const std::string comm = task.comm;
+        if ((task.flags & ESCORT_TASK_GONE) != 0 || (comm != "systemctl" && comm != "busctl")) continue;
+        Session* session = table_.find(task.id);
+        if (session == nullptr || !enforced(*session)) continue;
+        names.push_back(session_name(task.id));
+        deny(*session, Reason::restricted);
+        (void)sweep(kernel_, task.id); // the loop won't turn again
+    }
+    return names;
+}
+
+std::vector<std::string> Sessions::end_suspects() {
+    std::vector<std::string> names;
+    const auto tasks = kernel_.labelled(0);
+    if (!tasks) return names;
+    std::set<std::uint64_t> suspects;
+    for (const auto& task : *tasks)
+        if (is_root(task)) suspects.insert(task.id);
+    for (const auto id : suspects) {
+        Session* session = table_.find(id);
+        if (session == nullptr || !enforced(*session)) continue;
+        names.push_back(session_name(id));
+        deny(*session, Reason::restricted);
+    }
+    return names;
+}
+
+} // namespace escort
