@@ -71,7 +71,8 @@ def sanitized(preset: str) -> list[Part]:
     suffix = "" if preset == "gcc" else f" ({preset})"
     return [Part(f"unit{suffix}", [f"build/{preset}/unit_tests"], 900, doctest, preset, ("unit_tests",)),
             Part(f"bpf{suffix}", [f"build/{preset}/bpf_tests"], 900, doctest, preset, ("bpf_tests",)),
-            Part(f"machine{suffix}", pytest_command("machine"), 1800, pytest, preset, ("escortd", "escortctl"))]
+            Part(f"machine{suffix}", pytest_command("machine"), 1800, pytest, preset,
+                 ("escortd", "escortctl", "escortd-next"))]
 
 
 PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case),
