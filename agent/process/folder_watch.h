@@ -1,0 +1,46 @@
+// Who changes the files of a folder: fanotify(7) names the process, where inotify names none. Sees a file
+// that was written, renamed into or out of the folder, or deleted; reads none, refuses nothing.
+#pragma once
+
+#include "base/fd.h"
+#include "base/result.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+namespace escort {
+
+struct FolderChange {
+    std::string folder;
+    std::string file; // its name there
+    pid_t pid = 0;    // who did it
+    Fd pidfd;         // not valid: the process has gone
+};
+
+class FolderWatch {
+  public:
+    using Changed = std::function<void(const FolderChange&)>;
+
+    // Of this folder alone, not of those below it; what this process itself does is left out. `loop` must
+    // outlive it. Errors: no such folder, no CAP_SYS_ADMIN, a filesystem without file handles.
+    [[nodiscard]] static Result<std::unique_ptr<FolderWatch>> open(sd_event* loop, std::string folder,
+                                                                   Changed changed);
+    FolderWatch(const FolderWatch&) = delete;
+    FolderWatch& operator=(const FolderWatch&) = delete;
+    ~FolderWatch();
+
+  private:
+    FolderWatch(std::string folder, Changed changed);
+    void read_events();
+    static int on_readable(sd_event_source*, int, std::uint32_t, void* self);
+
+    std::string folder_;
+    Changed changed_;
+    Fd events_;
+    sd_event_source* source_ = nullptr;
+};
+
+} // namespace escort
