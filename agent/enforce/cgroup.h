@@ -14,9 +14,9 @@ namespace escort {
 // `cgroup_id` (the process moved on, or the pid is another's now).
 [[nodiscard]] std::optional<std::string> cgroup_folder(std::uint32_t pid, std::uint64_t cgroup_id);
 
-// A session-*.scope all of whose living tasks carry the session's label.
-[[nodiscard]] bool owns_cgroup(const KernelState& state, std::uint64_t id, std::uint64_t cgroup_id,
-                               const std::string& folder);
+// A session-*.scope without cgroups below it, all of whose living processes carry the session's label, each
+// looked up through a pidfd. false, too, when no descriptor is left to look with. Needs one at a time.
+[[nodiscard]] bool owns_cgroup(const KernelState& state, std::uint64_t id, const std::string& folder);
 
 // Writes cgroup.kill: every process in it and below dies, forks in flight included.
 [[nodiscard]] Status kill_cgroup(const std::string& folder);

@@ -8,14 +8,21 @@
 namespace escort {
 
 namespace {
+
 constexpr std::uint64_t kFirstPauseUs = 2'000;
-constexpr std::uint64_t kLongestPauseUs = 200'000; // a task in uninterruptible sleep dies when it wakes
+constexpr std::uint64_t kLongestPauseUs = 1'000'000; // a task in uninterruptible sleep dies when it wakes
+
+std::uint64_t ns(std::chrono::nanoseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+}
+
 } // namespace
 
 Ender::Ender(const KernelState& state, sd_event* loop, Done done)
     : state_(state), loop_(loop), done_(std::move(done)) {}
 
 Ender::~Ender() {
+    sd_event_source_disable_unref(turn_);
     sd_event_source_disable_unref(timer_);
 }
 
@@ -25,58 +32,103 @@ void Ender::begin(std::uint64_t id, std::chrono::microseconds after) {
     (void)state_.set_verdict(id, {0, ESCORT_VERDICT_DEAD | ESCORT_VERDICT_JUDGED, 0});
     Ending& ending = endings_[id];
     ending.begun_ns = boot_ns();
-    ending.first_pass_ns = ending.begun_ns + static_cast<std::uint64_t>(after.count()) * 1000;
-    if (after.count() == 0 && pass(id, ending)) {
-        finish(id, boot_ns());
-        return;
-    }
+    ending.first_pass_ns = ending.begun_ns + ns(after);
     pause_us_ = kFirstPauseUs;
-    arm();
+    if (after.count() == 0)
+        soon();
+    else
+        arm();
 }
 
-// Nothing found alive is not the end while the kernel still counts a task: one may have been forked between
-// the iterator's look and its label.
-bool Ender::pass(std::uint64_t id, Ending& ending) {
-    const auto result = sweep(state_, id);
-    if (!result) return false; // again at the next timer
-    ending.processes.insert(result->processes.begin(), result->processes.end());
-    if (result->alive > 0) return false;
-    const auto facts = state_.session(id);
-    return !facts || facts->live <= 0 || ++ending.empty_passes >= 3; // a lost exit is reconciled here
+// Right after what the loop is at: a list that revokes 100 sessions has then marked them all.
+void Ender::soon() {
+    if (turn_ == nullptr) {
+        if (sd_event_add_defer(loop_, &turn_, on_turn, this) < 0) {
+            arm();
+            return;
+        }
+        sd_event_source_set_priority(turn_, SD_EVENT_PRIORITY_IMPORTANT);
+    }
+    if (sd_event_source_set_enabled(turn_, SD_EVENT_ONESHOT) < 0) arm();
 }
 
+// At the next pause's end, or when the first of those that are not due yet is.
 void Ender::arm() {
     if (endings_.empty()) return;
+    const std::uint64_t now = boot_ns();
+    std::uint64_t wait_us = 0;
+    for (const auto& [id, ending] : endings_) {
+        const std::uint64_t due_us =
+            ending.first_pass_ns > now ? (ending.first_pass_ns - now) / 1000 : pause_us_;
+        wait_us = wait_us == 0 ? due_us : std::min(wait_us, due_us);
+    }
     if (timer_ == nullptr) {
-        if (sd_event_add_time_relative(loop_, &timer_, CLOCK_MONOTONIC, pause_us_, 1, on_timer, this) < 0)
+        if (sd_event_add_time_relative(loop_, &timer_, CLOCK_MONOTONIC, wait_us, 1, on_timer, this) < 0)
             return;
         sd_event_source_set_priority(timer_, SD_EVENT_PRIORITY_IMPORTANT);
         return;
     }
-    sd_event_source_set_time_relative(timer_, pause_us_);
+    sd_event_source_set_time_relative(timer_, wait_us);
     sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT);
 }
 
-int Ender::on_timer(sd_event_source*, std::uint64_t, void* self) {
-    auto& ender = *static_cast<Ender*>(self);
-    std::vector<std::uint64_t> over;
-    const std::uint64_t now = boot_ns();
-    bool waiting = false;
-    for (auto& [id, ending] : ender.endings_) {
-        if (ending.first_pass_ns > now)
-            waiting = true;
-        else if (ender.pass(id, ending))
-            over.push_back(id);
-    }
-    for (const auto id : over)
-        ender.finish(id, boot_ns());
-    ender.pause_us_ = waiting ? kFirstPauseUs : std::min(ender.pause_us_ * 2, kLongestPauseUs);
-    ender.arm();
+int Ender::on_turn(sd_event_source*, void* self) {
+    static_cast<Ender*>(self)->passes();
     return 0;
 }
 
+int Ender::on_timer(sd_event_source*, std::uint64_t, void* self) {
+    static_cast<Ender*>(self)->passes();
+    return 0;
+}
+
+void Ender::passes() {
+    const std::uint64_t now = boot_ns();
+    std::set<std::uint64_t> due;
+    for (const auto& [id, ending] : endings_)
+        if (ending.first_pass_ns <= now) due.insert(id);
+    std::vector<std::uint64_t> over;
+    std::vector<Lingering> lingering;
+    bool fresh = false;
+    if (!due.empty()) {
+        const Reserve::Released released = reserve_.release();
+        if (const auto results = sweep_all(state_, due)) {
+            for (const auto id : due) {
+                Ending& ending = endings_[id];
+                const std::size_t before = ending.processes.size();
+                const SweepResult& result = results->at(id);
+                if (pass(id, ending, result)) over.push_back(id);
+                fresh = fresh || ending.processes.size() > before;
+                if (ending.told || result.alive == 0 || now - ending.first_pass_ns < ns(kPatience)) continue;
+                ending.told = true;
+                lingering.push_back({id, result.alive, static_cast<std::uint32_t>(ending.processes.size()),
+                                     now - ending.begun_ns});
+            }
+        }
+    }
+    for (const auto id : over) {
+        if (state_.session(id)) reconciled_.insert(id);
+        finish(id, boot_ns());
+    }
+    for (const auto& each : lingering)
+        if (on_lingering && endings_.contains(each.id)) on_lingering(each);
+    pause_us_ = fresh ? kFirstPauseUs : std::min(pause_us_ * 2, kLongestPauseUs);
+    arm();
+}
+
+// Nothing found alive is not the end yet: the kernel's own word is on its way, or a task was forked between
+// the iterator's look and its label.
+bool Ender::pass(std::uint64_t id, Ending& ending, const SweepResult& result) {
+    ending.processes.insert(result.processes.begin(), result.processes.end());
+    if (result.alive > 0) {
+        ending.empty_passes = 0;
+        return false;
+    }
+    return !state_.session(id) || ++ending.empty_passes >= 3; // a lost exit is reconciled here
+}
+
 void Ender::last_task_gone(std::uint64_t id, std::uint64_t when_ns) {
-    finish(id, when_ns);
+    if (reconciled_.erase(id) == 0) finish(id, when_ns);
 }
 
 void Ender::finish(std::uint64_t id, std::uint64_t when_ns) {

@@ -89,7 +89,7 @@ void Freezer::take_cgroups(std::uint64_t id, Held& held, const std::vector<escor
             continue;
         const auto folder = cgroup_folder(task.tgid, task.cgroup_id);
         if (!folder) continue; // on its way elsewhere: seen in the next pass
-        if (owns_cgroup(state_, id, task.cgroup_id, *folder)) {
+        if (owns_cgroup(state_, id, *folder)) {
             auto cgroup = FrozenCgroup::start(*folder, loop_, [this, id] {
                 if (const auto found = held_.find(id);
                     found != held_.end() && found->second.phase == Phase::stopping)

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "enforce/cgroup.h"
 
+#include <algorithm>
 #include <csignal>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,36 +12,91 @@ namespace escort {
 
 namespace {
 
+// What one pass has found of a session.
+struct Found {
+    SweepResult result;
+    std::map<std::uint64_t, std::uint32_t> cgroups; // id, and a process that was in it
+};
+
+// A process whose label is not in its task storage; held, until a second pass has said whose it is.
+struct Unsure {
+    Fd pidfd;
+    std::uint64_t id = 0;
+    std::uint32_t pid = 0;
+};
+
+constexpr std::size_t kMostUnsure = 8; // held at once: so many descriptors
+
 bool gone(const escort_task& task) {
     return (task.flags & ESCORT_TASK_GONE) != 0;
 }
 
-void kill_process(const KernelState& state, std::uint64_t id, std::uint32_t pid) {
-    const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!pidfd.valid() || state.label_of(pidfd.get()) != id) return;
+void kill_held(const Fd& pidfd) {
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0); // fails only when it is gone: good
+}
+
+// Where there was no memory for a task's storage its label is in the orphan map, which only the iterator
+// asks (or it is gone by now, or its pid is another's). Each is held since before this pass: what the pass
+// still finds under its pid is that process, or the signal reaches nobody.
+void kill_orphans(const KernelState& state, std::vector<Unsure>& unsure) {
+    if (unsure.empty()) return;
+    const auto tasks = state.labelled(0);
+    if (tasks)
+        for (const auto& each : unsure)
+            if (std::any_of(tasks->begin(), tasks->end(), [&](const escort_task& task) {
+                    return task.tgid == each.pid && task.id == each.id && !gone(task);
+                }))
+                kill_held(each.pidfd);
+    unsure.clear();
+}
+
+void kill_process(const KernelState& state, std::uint64_t id, std::uint32_t pid,
+                  std::vector<Unsure>& unsure) {
+    Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd.valid()) return; // gone; or no descriptor is left: again in the next pass
+    const auto label = state.label_of(pidfd.get());
+    if (label == id)
+        kill_held(pidfd);
+    else if (!label)
+        unsure.push_back({std::move(pidfd), id, pid});
+    if (unsure.size() == kMostUnsure) kill_orphans(state, unsure);
 }
 
 } // namespace
 
-Result<SweepResult> sweep(const KernelState& state, std::uint64_t id) {
-    const auto tasks = state.labelled(id);
+Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
+                                                       const std::set<std::uint64_t>& ids) {
+    const auto tasks = state.labelled(ids.size() == 1 ? *ids.begin() : 0);
     if (!tasks) return tl::unexpected(tasks.error());
-    SweepResult result;
-    std::set<std::uint64_t> cgroups;
+    std::map<std::uint64_t, Found> found;
+    for (const auto id : ids)
+        found[id];
     for (const auto& task : *tasks) {
-        if (gone(task)) continue;
-        result.alive++;
-        if (!result.processes.emplace(task.tgid, task.start_ns).second) continue;
-        if (cgroups.insert(task.cgroup_id).second) {
-            const auto folder = cgroup_folder(task.tgid, task.cgroup_id);
-            if (folder && owns_cgroup(state, id, task.cgroup_id, *folder) && kill_cgroup(*folder))
-                result.cgroups++;
-        }
+        const auto session = found.find(task.id);
+        if (session == found.end() || gone(task)) continue;
+        session->second.result.alive++;
+        session->second.result.processes.emplace(task.tgid, task.start_ns);
+        session->second.cgroups.emplace(task.cgroup_id, task.tgid);
     }
-    for (const auto& [pid, start] : result.processes)
-        kill_process(state, id, pid);
-    return result;
+    std::map<std::uint64_t, SweepResult> results;
+    std::vector<Unsure> unsure;
+    for (auto& [id, session] : found) {
+        for (const auto& [cgroup, pid] : session.cgroups) {
+            const auto folder = cgroup_folder(pid, cgroup);
+            if (folder && owns_cgroup(state, id, *folder) && kill_cgroup(*folder)) session.result.cgroups++;
+        }
+        for (const auto& [pid, start] : session.result.processes)
+            kill_process(state, id, pid, unsure);
+        results.emplace(id, std::move(session.result));
+    }
+    kill_orphans(state, unsure);
+    return results;
+}
+
+Result<SweepResult> sweep(const KernelState& state, std::uint64_t id) {
+    auto results = sweep_all(state, {id});
+    if (!results) return tl::unexpected(results.error());
+    return std::move(results->at(id));
 }
 
 std::map<std::uint64_t, std::size_t> count_processes(const KernelState& state) {

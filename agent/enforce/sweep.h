@@ -1,4 +1,4 @@
-// One pass over a session that must end: everything of it that is found alive gets SIGKILL.
+// One pass over sessions that must end: everything of them that is found alive gets SIGKILL.
 #pragma once
 
 #include "base/result.h"
@@ -19,9 +19,13 @@ struct SweepResult {
     std::size_t cgroups = 0; // killed as a whole
 };
 
-// The session must be dead in the verdict map already: else what it forks meanwhile lives. Each process is
+// The sessions must be dead in the verdict map already: else what they fork meanwhile lives. Each process is
 // held by a pidfd and its label looked up through that pidfd before it is signalled, so a pid that was reused
-// is never hit. A thread whose process is not of the session is left to the kernel's own hooks.
+// is never hit. A thread
+// whose process is not of the session is left to the kernel's own hooks. Needs ten free descriptors. The
+// result has an entry for each of `ids`.
+[[nodiscard]] Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
+                                                                     const std::set<std::uint64_t>& ids);
 [[nodiscard]] Result<SweepResult> sweep(const KernelState& state, std::uint64_t id);
 
 // Processes alive now, by session, in one pass; a session that has none is not there.
