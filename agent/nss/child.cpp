@@ -1,5 +1,7 @@
 #include "nss/child.h"
 
+#include "base/own_program.h"
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -70,8 +72,10 @@ Result<Child> spawn_child(const std::string& program, const std::vector<std::str
     std::string locale = "LC_ALL=C";
     const std::array<char*, 3> environment{path.data(), locale.data(), nullptr};
     pid_t pid = -1;
-    const int error = ::posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes,
-                                    argv.data(), environment.data());
+    // The sandbox knows the daemon's own program by its address (base/own_program.h).
+    const char* const file = program == kOwnProgram ? kOwnProgram : program.c_str();
+    const int error =
+        ::posix_spawn(&pid, file, &settings.actions, &settings.attributes, argv.data(), environment.data());
     if (error != 0) return fail_errno(program, "start", error);
     child.pidfd = Fd(open_pidfd(pid)); // not reaped yet, so the pid is still its own
     if (!child.pidfd.valid()) {

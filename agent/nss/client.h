@@ -2,6 +2,7 @@
 // limit after which the helper is killed. Never blocks; knows nothing of policies.
 #pragma once
 
+#include "base/own_program.h"
 #include "nss/child.h"
 #include "nss/protocol.h"
 
@@ -14,7 +15,7 @@
 namespace escort {
 
 struct NssClientOptions {
-    std::string program = "/proc/self/exe";
+    std::string program = kOwnProgram;
     std::vector<std::string> arguments{"escortd", "--nss-helper"}; // argv
     std::uint64_t timeout_us = 2'000'000;                          // from sending a request to its answer
 };
