@@ -75,8 +75,7 @@ class Reader {
         if (const auto* count = find_in(record, "exec_per_minute")) {
             const std::int64_t value = integer_of(*count).value_or(0);
             if (value > kMostExecs)
-                reading_.report(*count, fmt::format("record.exec_per_minute must be 0 to {}", kMostExecs),
-                                "0 records none");
+                reading_.report(*count, fmt::format("record.exec_per_minute must be 0 to {}", kMostExecs));
             else
                 into.exec_per_minute = {static_cast<std::uint32_t>(value), reading_.place_of(*count)};
         }

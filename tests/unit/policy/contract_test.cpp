@@ -47,10 +47,7 @@ TEST_CASE("contract: its example names everything that isn't supported yet, each
                                             "f:38:11: error: restrict.files.deny is not supported yet\n"
                                             "f:39:3: error: restrict.forwarding is not supported yet\n"
                                             "f:41:3: error: restrict.privilege is not supported yet\n"
-                                            "f:45:3: error: on_violation.restrict is not supported yet\n"
-                                            "f:46:10: error: record.exec_per_minute is not supported yet\n"
-                                            "f:46:32: error: record.arguments is not supported yet\n"
-                                            "f:46:50: error: record.terminal is not supported yet\n");
+                                            "f:45:3: error: on_violation.restrict is not supported yet\n");
 }
 
 TEST_CASE("contract: each key that isn't supported yet, alone") {
@@ -59,10 +56,7 @@ TEST_CASE("contract: each key that isn't supported yet, alone") {
         std::string key;
     };
     std::vector<Row> rows{
-        {with("record: {}"), "record"},
-        {with("record: {exec_per_minute: 600}"), "record.exec_per_minute"},
-        {with("record: {arguments: true}"), "record.arguments"},
-        {with("record: {terminal: true}"), "record.terminal"},
+        {with("record: {terminal: true}"), "record.terminal: true"},
         {with("on_violation: {restrict: freeze}"), "on_violation.restrict"},
         {with("restrict: {exec: {allow: []}}"), "restrict.exec.allow"},
         {with("restrict: {exec: {deny: []}}"), "restrict.exec.deny"},
@@ -114,6 +108,12 @@ TEST_CASE("contract: every key has its type, supported yet or not") {
          "restrict.privilege must be one of allow, contain, deny, found \"root\""},
         {with("restrict: deny"), "restrict must be a map, found a string"},
         {with("record: {arguments: yes}"), "record.arguments must be true or false, found a string"},
+        {with("record: {exec_per_minute: -1}"),
+         "record.exec_per_minute must be a whole number, 0 or more, found \"-1\""},
+        {with("record: {exec_per_minute: 60001}"), "record.exec_per_minute must be 0 to 60000"},
+        {with("record: {exec_per_minute: 99999999999999}"), "record.exec_per_minute must be 0 to 60000"},
+        {with("record: {execs_per_minute: 1}"), "unknown key \"execs_per_minute\" under record (did you mean "
+                                                "\"exec_per_minute\"?)"},
         {with("notify: {before_expiry: 1.5}"),
          "notify.before_expiry must be a duration such as 30s, 5m or 2h, found a fraction"},
         {with("", "", ", units: [{name: [x]}]"), "principals.units.name must be a string, found a list"},
@@ -128,8 +128,8 @@ TEST_CASE("contract: every key has its type, supported yet or not") {
 
 TEST_CASE("contract: its example without what isn't supported yet is read, every key of it") {
     std::string text = contract_example();
-    for (const char* later : {"  exec: {", "  network: {", "  files: {",
-                              "  forwarding: ", "  privilege: ", "  restrict: ", "record: {"}) {
+    for (const char* later :
+         {"  exec: {", "  network: {", "  files: {", "  forwarding: ", "  privilege: ", "  restrict: "}) {
         const auto from = text.find(later);
         REQUIRE(from != std::string::npos);
         text.erase(from, text.find('\n', from) + 1 - from);
@@ -182,6 +182,10 @@ TEST_CASE("contract: its example without what isn't supported yet is read, every
     CHECK(p.user_manager.value == UserManager::deny);
     CHECK(p.user_manager.place.line == 36);
     CHECK(p.on_violation.value == Violation::freeze);
+    CHECK(p.record.exec_per_minute.value == 600);
+    CHECK(p.record.exec_per_minute.place.line == 40);
+    CHECK_FALSE(p.record.arguments.value);
+    CHECK(p.record.arguments.place.line == 40);
     CHECK(p.notify_before_expiry->value == 5 * 60);
 }
 

@@ -49,6 +49,8 @@ TEST_CASE("show: each rule with the place it came from") {
                                 padded("break_glass", "allow", "(default)") +
                                 padded("restrict.user_manager", "deny", "(default)") +
                                 padded("on_violation.default", "log", "/p/a.yaml:8:25") +
+                                padded("record.exec_per_minute", "600", "(default)") +
+                                padded("record.arguments", "false", "(default)") +
                                 padded("exempt", "puppet.service: az", "/p/a.yaml:9:10"));
     CHECK(show_text({}) == "sha256 \nno policy\n");
     CHECK(show_text({{}, true, "ab"}) == "sha256 ab\nno policy, as allow_empty says\n");
@@ -69,6 +71,8 @@ TEST_CASE("show: the same as JSON") {
                     "entries": {"value": ["sshd", "login", "su", "sudo"],
                                 "file": null, "line": 0, "column": 0},
                     "escort": {"required": {"value": false, "file": null, "line": 0, "column": 0}}},
+        "record": {"exec_per_minute": {"value": 600, "file": null, "line": 0, "column": 0},
+                   "arguments": {"value": false, "file": null, "line": 0, "column": 0}},
         "break_glass": {"value": "allow", "file": null, "line": 0, "column": 0},
         "restrict": {"user_manager": {"value": "deny", "file": null, "line": 0, "column": 0}},
         "on_violation": {"default": {"value": "log", "file": "/p/a.yaml", "line": 8, "column": 25}},
@@ -106,7 +110,8 @@ TEST_CASE("show: every key of the contract that is supported") {
                          "restrict: {user_manager: allow}\n"
                          "on_violation: {default: freeze}\n"
                          "notify: {before_expiry: 5m}\n"
-                         "exempt: []\n"}},
+                         "exempt: []\n"
+                         "record: {exec_per_minute: 0, arguments: true, terminal: false}\n"}},
                        out);
     REQUIRE(set);
     CHECK(show_text(*set).substr(show_text(*set).find("  mode")) ==
@@ -134,6 +139,8 @@ TEST_CASE("show: every key of the contract that is supported") {
               padded("require.max_sessions", "3", "f:22:17") + padded("break_glass", "deny", "f:23:14") +
               padded("restrict.user_manager", "allow", "f:24:26") +
               padded("on_violation.default", "freeze", "f:25:25") +
+              padded("record.exec_per_minute", "0", "f:28:27") +
+              padded("record.arguments", "true", "f:28:41") +
               padded("notify.before_expiry", "5m", "f:26:25"));
     const auto shown = show_json(*set)["policies"][0];
     CHECK(shown["require"]["escort"]["required"]["value"] ==
