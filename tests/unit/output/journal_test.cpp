@@ -68,6 +68,19 @@ TEST_CASE("journal: a receiver that reads nothing blocks nobody; the queue is bo
     CHECK_FALSE(receiver.next()); // reported once
 }
 
+TEST_CASE("journal: what sessions run leaves half of the queue to everything else") {
+    Receiver receiver; // not there yet
+    Journal journal({}, receiver.path());
+    for (std::size_t i = 0; i < 2 * Journal::kQueueRecords; ++i)
+        journal.write(Record(Event::session_exec, "a program"));
+    CHECK(journal.counters().queued == Journal::kQueueRecords / 2);
+    CHECK(journal.counters().dropped == 3 * Journal::kQueueRecords / 2);
+    for (std::size_t i = 0; i < Journal::kQueueRecords / 2; ++i)
+        journal.write(Record(Event::session_denied, "a verdict"));
+    CHECK(journal.counters().queued == Journal::kQueueRecords);
+    CHECK(journal.counters().dropped == 3 * Journal::kQueueRecords / 2);
+}
+
 TEST_CASE("journal: no socket yet, and a socket that was made anew") {
     Receiver receiver;
     Journal journal({}, receiver.path());

@@ -257,4 +257,6 @@ TEST_CASE("records: the agent and its operators") {
           "escortd is degraded: kernel: no BTF. Boot another.");
     CHECK(tamper("clock", "stepped by 90 s", "").priority == Priority::alert);
     CHECK(events_dropped(5, DropPlace::kernel).message.starts_with("5 events of the kernel programs"));
+    CHECK(events_dropped(6, DropPlace::activity).message.starts_with("6 programs that sessions started"));
+    CHECK(value_of(events_dropped(6, DropPlace::activity), Field::dropped) == "6");
 }
