@@ -2,6 +2,7 @@
 /* The hooks of tier `kill`: they gather, decide.h decides, and a refused task gets SIGKILL before its next
  * instruction in user mode. One set of decisions, two sets of hooks for the change of identity: fentry where
  * the kernel has BPF trampolines, syscall tracepoints where it hasn't. */
+#include "exec_record.h"
 #include "session.h"
 #include "units.h"
 
@@ -192,6 +193,16 @@ int escort_setresuid(struct trace_event_raw_sys_exit* ctx) {
     return on_set_uid(ctx->ret);
 }
 
+/* With the hook of capability.h a task can have come to a real uid unseen. It is found before it multiplies:
+ * its child, which is made already, at its own first exec or fork. */
+static __always_inline void find_unseen(struct task_struct* task) {
+    const struct cred* cred = task->cred;
+    __u32 uid = BPF_CORE_READ(cred, uid.val);
+    void* inner = get_rules();
+
+    if (inner && find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) on_identity(task, cred, uid);
+}
+
 /* ---- Fork: the label is inherited here, since this hook sees every kind of new task (io_uring workers
  * too, which sched_process_fork misses). `current` is the parent ---- */
 SEC("tp_btf/task_newtask")
@@ -203,6 +214,7 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
     struct escort_decision decision;
 
     if (!id) {
+        if (sees_capabilities) find_unseen(parent);
         inherit_unit(parent, child);
         return 0;
     }
@@ -255,8 +267,7 @@ static __always_inline bool on_unit_exec(struct task_struct* task, struct linux_
 
 /* ---- Exec: an ended session goes no further; rule 2 (set-user-ID programs); and a task that took a
  * principal's uid without any hook seeing it is found here ---- */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(escort_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+static __always_inline int judge_exec(struct task_struct* task, struct linux_binprm* bprm) {
     const struct cred* cred = task->cred;
     __u64 id = session_of(task);
     __u32 uid = NOBODY;
@@ -276,6 +287,16 @@ int BPF_PROG(escort_exec, struct task_struct* task, int old_pid, struct linux_bi
         }
     }
     return on_identity(task, cred, uid);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(escort_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+    __u64 id;
+
+    judge_exec(task, bprm);
+    id = session_of(task);
+    if (id) record_exec(task, bprm, id);
+    return 0;
 }
 
 /* ---- Exit: live tasks are counted, so that a session's end is an event ---- */
@@ -381,4 +402,8 @@ int escort_learn_agent(void* ctx) {
     return cfg->pid_ns ? 0 : 1;
 }
 
+#include "capability.h"
+#include "clock.h"
 #include "iter.h"
+
+#include "clock.h"

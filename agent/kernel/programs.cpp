@@ -81,11 +81,13 @@ Result<Programs> Programs::start(const ProgramOptions& options) {
     const std::uint64_t owner = pinned_owner(options.pins);
     for (const auto& set : pinned_sets(options.pins))
         if (set.generation != owner) (void)remove_pins(set.folder);
+    const ClockKind clock = probe_clock();
     std::string refused;
     for (const HookSet hooks : {HookSet::fentry, HookSet::tracepoints}) {
         if (hooks == HookSet::fentry && !options.allow_fentry) continue;
         Programs programs;
         programs.pins_ = options.pins;
+        programs.clock_ = clock;
         auto status = programs.load(options, hooks);
         if (status) status = programs.learn(options);
         if (status) status = programs.adopted_ ? programs.adopt_links() : programs.attach();
@@ -111,6 +113,8 @@ Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     adopted_ = options.adopt && std::all_of(kHooks.begin(), kHooks.end(), [&](const Hook& hook) {
                    return !belongs(hook, hooks) || pinned(set.folder + "/" + hook.program);
                });
+    for (const auto& name : clock_links(clock_))
+        adopted_ = adopted_ && pinned(set.folder + "/" + name);
     if (!adopted_) set = pinned_set(pins_, ++generation_, build);
     folder_ = set.folder;
     object_->rodata->own_generation = generation_;
@@ -119,6 +123,7 @@ Status Programs::load(const ProgramOptions& options, HookSet hooks) {
         bpf_program* program = bpf_object__find_program_by_name(object_->obj, hook.program);
         bpf_program__set_autoload(program, belongs(hook, hooks) && !adopted_);
     }
+    select_clock(*object_, clock_);
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object_->obj) {
         if (bpf_map__is_internal(map)) continue;
@@ -141,6 +146,14 @@ Status Programs::attach() {
         if (!link) return fail_errno(hook.program, "attach " + log.last(), errno);
         if (auto kept = keep(hook.program, link.get()); !kept) return kept;
     }
+    for (const auto& name : clock_links(clock_)) {
+        const auto link = attach_sample(*object_, name);
+        if (!link) {
+            clock_ = ClockKind::none; // deadlines hold at the hooks alone; status and doctor say so
+            break;
+        }
+        if (auto kept = keep(name, link->get()); !kept) return kept;
+    }
     return {};
 }
 
@@ -160,6 +173,11 @@ Status Programs::adopt_links() {
         Fd fd(bpf_obj_get((folder_ + "/" + hook.program).c_str()));
         if (!fd.valid()) return fail_errno(hook.program, "adopt", errno);
         links_.push_back({hook.program, std::move(fd)});
+    }
+    for (const auto& name : clock_links(clock_)) {
+        Fd fd(bpf_obj_get((folder_ + "/" + name).c_str()));
+        if (!fd.valid()) return fail_errno(name, "adopt", errno);
+        links_.push_back({name, std::move(fd)});
     }
     return {};
 }
@@ -205,6 +223,7 @@ Status Programs::take_over() {
     for (auto& carry : carries)
         if (auto done = carry.copy(); !done) return done;
     if (auto acts = act(); !acts) return acts;
+    if (!wind_clock(*object_, clock_)) clock_ = ClockKind::none; // the hooks alone hold deadlines then
     for (const auto& set : pinned_sets(pins_))
         if (set.folder != folder_)
             if (auto gone = remove_pins(set.folder); !gone) return gone;

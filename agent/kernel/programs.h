@@ -8,6 +8,9 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "kernel/clock.h"
+
+#include "kernel/clock.h"
 
 #include <cstdint>
 #include <memory>
@@ -20,12 +23,17 @@ struct escort_bpf;
 
 namespace escort {
 
-enum class HookSet { none, fentry, tracepoints };
+// How a change of identity is seen, the best first: a trampoline at commit_creds; the tracepoint of
+// capability checks (6.14 and later), which sees it a moment before; the system calls' tracepoints, which
+// send every system call of every task through the kernel's slow path.
+enum class HookSet { none, fentry, capability, tracepoints };
 [[nodiscard]] const char* to_string(HookSet hooks);
+// The next best one; none after the last.
+[[nodiscard]] HookSet next_best(HookSet hooks);
 
 struct ProgramOptions {
     std::string pins;               // folder on a bpffs; created when missing
-    bool allow_fentry = true;       // false: `hooks: tracepoints`
+    HookSet best = HookSet::fentry; // none better is tried; `hooks: tracepoints` in the settings
     bool adopt = true;              // false: a new set even where one of this build acts (tests)
     std::uint32_t boot = 0;         // first 32 bits of the boot id
     std::uint64_t first_number = 1; // of the next session, where the maps are new
@@ -56,6 +64,8 @@ class Programs {
     ~Programs();
 
     [[nodiscard]] HookSet hooks() const { return hooks_; }
+    [[nodiscard]] ClockKind clock() const { return clock_; }
+    [[nodiscard]] ClockKind clock() const { return clock_; }
     [[nodiscard]] bool adopted() const { return adopted_; }
     // Why a better set of hooks was not taken; empty when it was.
     [[nodiscard]] const std::string& note() const { return note_; }
@@ -71,8 +81,9 @@ class Programs {
     [[nodiscard]] int adjust() const;
 
     struct Repair {
-        std::vector<std::string> missing; // pins that somebody had removed; "owner": another set was to act
-        Status status;                    // of putting them back
+        // Pins that somebody had removed; "owner": another set was to act; "clock": it stood still.
+        std::vector<std::string> missing;
+        Status status; // of putting them back
     };
     // Looks whether everything is pinned and this set acts, and puts back what is not. A few dozen stat(2)s.
     [[nodiscard]] Repair repair();
@@ -85,6 +96,7 @@ class Programs {
     Status load(const ProgramOptions& options, HookSet hooks);
     Status attach();
     Status adopt_links();
+    [[nodiscard]] std::vector<std::string> link_names() const;
     Status keep(const std::string& name, bpf_link* link);
     Status learn(const ProgramOptions& options);
     Status set_adopting(bool adopting) const;
@@ -97,7 +109,9 @@ class Programs {
     std::string folder_; // of this set's pins
     std::uint64_t generation_ = 0;
     HookSet hooks_ = HookSet::none;
+    ClockKind clock_ = ClockKind::none;
     bool adopted_ = false;
+    ClockKind clock_ = ClockKind::none;
     std::string note_;
 };
 
