@@ -185,6 +185,10 @@ Judged<Store::Accepted> Store::accept(ApprovalList list, std::string_view raw, c
         const bool ours =
             before == ledger_.memory().sequences.end() || before->second.sha256 != plan->list.sha256;
         if (ours) ::unlink(path.c_str());
+        // What it takes away is taken at once, disk or no disk: it stays in the spool and is judged again.
+        RevocationPlan taken{std::move(plan->tombstones), std::move(plan->change), plan->judged_at};
+        taken.change.added.clear();
+        out.change = ledger_.commit(std::move(taken));
         return refuse(RefusalCode::not_persisted, "state can't be written: " + written.error().text());
     }
     std::vector<std::string> old;
@@ -213,6 +217,7 @@ Outcome Store::judge(const SpoolFile& file, const std::string& name, const Momen
     if (!accepted) {
         Outcome refusal = refused(std::move(facts), accepted.error());
         refusal.ended_session = std::move(out.ended_session);
+        refusal.change = std::move(out.change);
         return refusal;
     }
     out.disposition = accepted->duplicate ? Disposition::ignored : Disposition::accepted;

@@ -45,7 +45,7 @@ struct Outcome {
     std::string word;       // "accepted", "duplicate", or the refusal's: "rollback", "not_for_this_host" ...
     std::string text;       // one line
     DocumentFacts document; // kind() says which it was
-    LedgerChange change;    // of a list or a revocation
+    LedgerChange change;    // of a list or a revocation; of a list that can't be written what it takes away
     std::vector<ApprovalId> present; // whose lease changed
     // To be acted upon whatever the disposition: `ignored` for one that was revoked before.
     std::optional<EndedSession> ended_session;

@@ -73,10 +73,10 @@ void Documents::take(const std::string& path) {
     if (outcome->retry)
         health_.degrade("state", outcome->text, "check space and permissions of the state folder");
     tell(*outcome);
-    if (outcome->disposition == Disposition::accepted) {
-        if (!outcome->retry) health_.recover("state");
-        if (on_change) on_change();
-    }
+    const bool accepted = outcome->disposition == Disposition::accepted;
+    if (accepted && !outcome->retry) health_.recover("state");
+    const bool takes_away = !outcome->change.revoked.empty() || !outcome->change.removed.empty();
+    if ((accepted || takes_away) && on_change) on_change();
     outcomes_.push_back(std::move(*outcome));
     if (outcomes_.size() > kOutcomesKept) outcomes_.pop_front();
     if (on_outcome) on_outcome(outcomes_.back());
@@ -85,7 +85,10 @@ void Documents::take(const std::string& path) {
 void Documents::tell(const Outcome& outcome) {
     if (outcome.disposition == Disposition::refused && outcome.alert)
         journal_.write(document_refused(record_of(outcome)));
-    if (outcome.disposition != Disposition::accepted) return;
+    if (outcome.disposition != Disposition::accepted) {
+        tell_change(outcome.change, outcome.document);
+        return;
+    }
     for (const auto& id : outcome.present)
         tell_presence(id);
     std::erase_if(present_until_,

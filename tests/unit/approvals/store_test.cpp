@@ -181,7 +181,7 @@ TEST_CASE("spool: a name that another file has taken meanwhile is not removed") 
     CHECK(fs::is_empty(folder.path()));
 }
 
-TEST_CASE("store: what can't be written is refused, nothing changes, and it may be taken again") {
+TEST_CASE("store: what can't be written grants nothing, takes away at once, and may be taken again") {
     Host host;
     host.take(list_of(1, {approval("a")}));
     const std::string next = sign(host.key, list_of(2, {approval("b")}, {"a"}));
@@ -197,10 +197,15 @@ TEST_CASE("store: what can't be written is refused, nothing changes, and it may 
     CHECK(out.alert);
     CHECK(out.retry);
     CHECK_FALSE(host.spool_empty());
-    CHECK(host.admits(1));
-    CHECK(host.store->ledger().find({kIss, "a"}, at(1))->admits());
+    CHECK_FALSE(host.admits(1));
+    CHECK(host.store->ledger().find({kIss, "a"}, at(1))->revoked);
+    CHECK_FALSE(host.store->ledger().find({kIss, "b"}, at(1)).has_value());
+    CHECK(out.change.revoked == std::vector<ApprovalId>{{kIss, "a"}});
+    CHECK(out.change.added.empty());
     CHECK(host.kept().size() == 1);
-    CHECK_FALSE(host.store->take(host.folder.path("spool/d.jws"), at(1))->alert);
+    const Outcome again = host.store->take(host.folder.path("spool/d.jws"), at(1)).value();
+    CHECK_FALSE(again.alert);
+    CHECK(again.change.revoked.empty());
 
     fs::remove(host.folder.path("state/ledger.json.tmp"));
     fs::remove(host.folder.path("state/documents/" + sha256_hex(next) + ".jws.tmp"));
