@@ -69,7 +69,9 @@ int Daemon::run() {
         (void)std::fprintf(stderr, "escortd: %s\n", ready.error().text().c_str());
         return 1;
     }
-    if (auto kernel = start_kernel(agent_.settings.hooks == Hooks::automatic); !kernel)
+    if (auto kernel =
+            start_kernel(agent_.settings.hooks == Hooks::automatic ? HookSet::fentry : HookSet::tracepoints);
+        !kernel)
         agent_.health->degrade("enforcement", kernel.error().text(), kernel.error().hint);
     resolve_policies();
     start_sessions();
@@ -140,12 +142,12 @@ Status Daemon::start_state() {
     return {};
 }
 
-Status Daemon::start_kernel(bool allow_fentry) {
+Status Daemon::start_kernel(HookSet best) {
     const auto state = load_session_state(agent_.settings.paths.state + "/sessions.json", boot_);
     if (!state) return tl::unexpected(state.error());
     ProgramOptions options;
     options.pins = agent_.settings.paths.pins;
-    options.allow_fentry = allow_fentry;
+    options.best = best;
     options.uid_min = uid_min();
     options.boot = boot_;
     options.first_number = state->next;
@@ -186,22 +188,25 @@ void Daemon::resolve_policies() {
     if (!*done) agent_.policies->go_on_without();
 }
 
+// The rules, then the word, then the proof.
+Status Daemon::enforce() {
+    push_rules();
+    if (auto taken = agent_.programs->take_over(); !taken) return taken;
+    return prove_enforcement();
+}
+
 void Daemon::start_sessions() {
     if (!agent_.sessions) return;
-    push_rules();
-    if (auto taken = agent_.programs->take_over(); !taken)
-        agent_.health->degrade("enforcement", taken.error().text(), "systemctl restart escortd");
-    auto proof = prove_enforcement();
-    if (!proof && agent_.programs->hooks() == HookSet::fentry) {
-        // Attached, but they don't fire: the other set.
+    auto proof = enforce();
+    while (!proof && next_best(agent_.programs->hooks()) != HookSet::none) {
+        // Attached, but they don't fire: the next best set.
+        const HookSet next = next_best(agent_.programs->hooks());
         stop_kernel();
-        if (start_kernel(false)) {
-            push_rules();
-            if (auto taken = agent_.programs->take_over(); !taken)
-                agent_.health->degrade("enforcement", taken.error().text(), "systemctl restart escortd");
-            proof = prove_enforcement();
+        if (auto kernel = start_kernel(next); !kernel) {
+            agent_.health->degrade("enforcement", kernel.error().text(), kernel.error().hint);
+            return;
         }
-        if (!agent_.sessions) return;
+        proof = enforce();
     }
     if (!proof) {
         agent_.health->degrade("enforcement", proof.error().text(), proof.error().hint);

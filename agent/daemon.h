@@ -44,9 +44,10 @@ class Daemon {
     using Source = std::unique_ptr<sd_event_source, Unref>;
 
     [[nodiscard]] Status start_state();
-    [[nodiscard]] Status start_kernel(bool allow_fentry);
+    [[nodiscard]] Status start_kernel(HookSet best);
     void stop_kernel();
     void resolve_policies();
+    [[nodiscard]] Status enforce();
     void start_sessions();
     [[nodiscard]] Status start_control();
     [[nodiscard]] std::optional<Error> object(const control::Peer& peer, const std::string& request) const;

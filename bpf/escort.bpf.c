@@ -405,5 +405,3 @@ int escort_learn_agent(void* ctx) {
 #include "capability.h"
 #include "clock.h"
 #include "iter.h"
-
-#include "clock.h"

@@ -1,5 +1,6 @@
 #include "kernel/programs.h"
 
+#include "base/clock.h"
 #include "kernel/carry.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/pins.h"
@@ -30,6 +31,7 @@ constexpr std::array kHooks{
     Hook{"escort_exit", HookSet::none},
     Hook{"escort_signal", HookSet::none},
     Hook{"escort_commit_creds", HookSet::fentry},
+    Hook{"escort_capable", HookSet::capability},
     Hook{"escort_setuid", HookSet::tracepoints},
     Hook{"escort_setreuid", HookSet::tracepoints},
     Hook{"escort_setresuid", HookSet::tracepoints},
@@ -59,12 +61,27 @@ const char* to_string(HookSet hooks) {
     switch (hooks) {
     case HookSet::fentry:
         return "fentry";
+    case HookSet::capability:
+        return "capability";
     case HookSet::tracepoints:
         return "tracepoints";
     case HookSet::none:
         break;
     }
     return "none";
+}
+
+HookSet next_best(HookSet hooks) {
+    switch (hooks) {
+    case HookSet::fentry:
+        return HookSet::capability;
+    case HookSet::capability:
+        return HookSet::tracepoints;
+    case HookSet::tracepoints:
+    case HookSet::none:
+        break;
+    }
+    return HookSet::none;
 }
 
 void Programs::Close::operator()(escort_bpf* object) const {
@@ -83,8 +100,7 @@ Result<Programs> Programs::start(const ProgramOptions& options) {
         if (set.generation != owner) (void)remove_pins(set.folder);
     const ClockKind clock = probe_clock();
     std::string refused;
-    for (const HookSet hooks : {HookSet::fentry, HookSet::tracepoints}) {
-        if (hooks == HookSet::fentry && !options.allow_fentry) continue;
+    for (HookSet hooks = options.best; hooks != HookSet::none; hooks = next_best(hooks)) {
         Programs programs;
         programs.pins_ = options.pins;
         programs.clock_ = clock;
@@ -96,7 +112,8 @@ Result<Programs> Programs::start(const ProgramOptions& options) {
             return programs;
         }
         if (!programs.adopted_) (void)remove_pins(programs.folder_);
-        refused = std::string(to_string(hooks)) + ": " + status.error().text();
+        refused +=
+            (refused.empty() ? "" : "; ") + std::string(to_string(hooks)) + ": " + status.error().text();
     }
     return fail("kernel programs", refused,
                 "see `escortctl status`; this kernel may lack BTF or BPF tracing");
@@ -110,14 +127,14 @@ Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     const std::string build = build_of(*object_, hooks);
     generation_ = pinned_owner(pins_);
     PinnedSet set = pinned_set(pins_, generation_, build);
-    adopted_ = options.adopt && std::all_of(kHooks.begin(), kHooks.end(), [&](const Hook& hook) {
-                   return !belongs(hook, hooks) || pinned(set.folder + "/" + hook.program);
+    const auto names = link_names();
+    adopted_ = options.adopt && std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+                   return pinned(set.folder + "/" + name);
                });
-    for (const auto& name : clock_links(clock_))
-        adopted_ = adopted_ && pinned(set.folder + "/" + name);
     if (!adopted_) set = pinned_set(pins_, ++generation_, build);
     folder_ = set.folder;
     object_->rodata->own_generation = generation_;
+    object_->rodata->sees_capabilities = hooks == HookSet::capability;
 
     for (const auto& hook : kHooks) {
         bpf_program* program = bpf_object__find_program_by_name(object_->obj, hook.program);
@@ -157,6 +174,14 @@ Status Programs::attach() {
     return {};
 }
 
+// What is attached and pinned in this set.
+std::vector<std::string> Programs::link_names() const {
+    std::vector<std::string> names = clock_links(clock_);
+    for (const auto& hook : kHooks)
+        if (belongs(hook, hooks_)) names.emplace_back(hook.program);
+    return names;
+}
+
 // Pins the link and keeps a descriptor of it: either alone holds the program attached.
 Status Programs::keep(const std::string& name, bpf_link* link) {
     if (const int error = bpf_link__pin(link, (folder_ + "/" + name).c_str()); error != 0)
@@ -168,13 +193,7 @@ Status Programs::keep(const std::string& name, bpf_link* link) {
 }
 
 Status Programs::adopt_links() {
-    for (const auto& hook : kHooks) {
-        if (!belongs(hook, hooks_)) continue;
-        Fd fd(bpf_obj_get((folder_ + "/" + hook.program).c_str()));
-        if (!fd.valid()) return fail_errno(hook.program, "adopt", errno);
-        links_.push_back({hook.program, std::move(fd)});
-    }
-    for (const auto& name : clock_links(clock_)) {
+    for (const auto& name : link_names()) {
         Fd fd(bpf_obj_get((folder_ + "/" + name).c_str()));
         if (!fd.valid()) return fail_errno(name, "adopt", errno);
         links_.push_back({name, std::move(fd)});
@@ -298,6 +317,11 @@ Programs::Repair Programs::repair() {
     if (acting() != generation_) {
         repair.missing.emplace_back("owner");
         if (auto acts = act(); !acts) repair.status = acts;
+    }
+    const auto clock = read_clock(this->map("clock"));
+    if (clock && stands_still(*clock, clock_, boot_ns())) {
+        repair.missing.emplace_back("clock");
+        if (auto wound = wind_clock(*object_, clock_); !wound) repair.status = wound;
     }
     return repair;
 }

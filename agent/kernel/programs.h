@@ -10,8 +10,6 @@
 #include "base/result.h"
 #include "kernel/clock.h"
 
-#include "kernel/clock.h"
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -65,7 +63,6 @@ class Programs {
 
     [[nodiscard]] HookSet hooks() const { return hooks_; }
     [[nodiscard]] ClockKind clock() const { return clock_; }
-    [[nodiscard]] ClockKind clock() const { return clock_; }
     [[nodiscard]] bool adopted() const { return adopted_; }
     // Why a better set of hooks was not taken; empty when it was.
     [[nodiscard]] const std::string& note() const { return note_; }
@@ -111,7 +108,6 @@ class Programs {
     HookSet hooks_ = HookSet::none;
     ClockKind clock_ = ClockKind::none;
     bool adopted_ = false;
-    ClockKind clock_ = ClockKind::none;
     std::string note_;
 };
 
