@@ -4,6 +4,7 @@
 #include "kernel/events.h"
 #include "kernel/probe.h"
 #include "output/records.h"
+#include "sandbox/sandbox.h"
 #include "service/session_state.h"
 
 #include <bpf/libbpf.h>
@@ -81,8 +82,10 @@ int Daemon::run() {
     }
     start_gate();
     start_logind();
+    watch_folders();
     start_timers();
     announce();
+    confine();
     const int result = sd_event_loop(loop_.get());
     sd_notify(0, "STOPPING=1");
     ::unlink(running_file().c_str());
@@ -165,6 +168,10 @@ Status Daemon::start_kernel(HookSet best) {
     };
     ring_ = ring_buffer__new(agent_.kernel->ring(), on_event, this, nullptr);
     if (ring_ == nullptr) return fail_errno("lifecycle ring", "open", errno);
+    activity_ = std::make_unique<Activity>(*agent_.kernel, *agent_.journal, agent_.sessions->table(),
+                                           *agent_.rulebook);
+    if (auto attached = activity_->attach(agent_.programs->map("activity")); !attached) return attached;
+    agent_.sessions->before_forgotten = [this](std::uint64_t id) { activity_->ended(id); };
     return {};
 }
 
@@ -172,6 +179,7 @@ void Daemon::stop_kernel() {
     ring_buffer__free(ring_);
     ring_ = nullptr;
     rules_.clear();
+    activity_.reset();
     agent_.sessions.reset();
     agent_.kernel.reset();
     agent_.programs.reset();
@@ -290,6 +298,20 @@ int Daemon::on_event(void* self, void* data, std::size_t size) {
         daemon.agent_.policies->look_up(event->uid);
     else
         daemon.agent_.sessions->on_event(*event);
+    return 0;
+}
+
+// Last of all: from here on the daemon can do no more than it needs.
+void Daemon::confine() {
+    if (auto confined = enter_sandbox(); !confined)
+        agent_.health->degrade("sandbox", confined.error().text(),
+                               "the daemon runs with all of root's power");
+}
+
+int Daemon::on_activity(sd_event_source*, int, std::uint32_t, void* self) {
+    auto& daemon = *static_cast<Daemon*>(self);
+    ring_buffer__consume(daemon.ring_); // tells of the sessions
+    daemon.activity_->drain();
     return 0;
 }
 

@@ -9,6 +9,8 @@
 #include "gate/server.h"
 #include "logind/client.h"
 #include "logind/user_managers.h"
+#include "process/folder_watch.h"
+#include "service/activity.h"
 #include "service/agent.h"
 #include "service/gatekeeper.h"
 #include "service/requests.h"
@@ -53,6 +55,9 @@ class Daemon {
     [[nodiscard]] std::optional<Error> object(const control::Peer& peer, const std::string& request) const;
     void start_gate();
     void start_logind();
+    void watch_folders(); // our own: who changes what is in them
+    void changed_by(const FolderChange& change);
+    void confine();
     void start_timers();
     void announce();
     [[nodiscard]] std::string running_file() const;
@@ -81,6 +86,7 @@ class Daemon {
     static int on_deadline(sd_event_source*, std::uint64_t, void* self);
     static int on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self);
     static int on_ring(sd_event_source*, int fd, std::uint32_t, void* self);
+    static int on_activity(sd_event_source*, int fd, std::uint32_t, void* self);
     static int on_event(void* self, void* data, std::size_t size);
 
     std::unique_ptr<sd_event, Unref> loop_;
@@ -92,6 +98,8 @@ class Daemon {
     std::unique_ptr<Bus> bus_;
     std::unique_ptr<LogindClient> logind_;
     std::unique_ptr<UserManagers> user_managers_;
+    std::unique_ptr<Activity> activity_;
+    std::vector<std::unique_ptr<FolderWatch>> watches_;
     ring_buffer* ring_ = nullptr;
     Fd clock_;
     std::vector<Source> sources_;

@@ -136,6 +136,44 @@ void Daemon::found_login(const LoginSession& session) {
                                       session.id, session.scope);
 }
 
+// What a support session changes there is its attack on the agent, seen with its author. (The spool is left
+// out: what is dropped there is judged by its signature alone.)
+void Daemon::watch_folders() {
+    const auto& paths = agent_.settings.paths;
+    for (const auto& folder :
+         {paths.policies, paths.trust, paths.breakglass, paths.state, paths.state + "/documents"}) {
+        auto watch = FolderWatch::open(loop_.get(), folder,
+                                       [this](const FolderChange& change) { changed_by(change); });
+        if (watch)
+            watches_.push_back(std::move(*watch)); // else it isn't there, or `doctor` says what is missing
+    }
+}
+
+void Daemon::changed_by(const FolderChange& change) {
+    const std::string file = change.folder + "/" + change.file;
+    const auto id =
+        agent_.kernel && change.pidfd.valid() ? agent_.kernel->label_of(change.pidfd.get()) : std::nullopt;
+    if (id) {
+        const bool ended = agent_.sessions->end_attacker(*id);
+        agent_.journal->write(tamper("files",
+                                     file + " was changed by session " + session_name(*id) +
+                                         (ended ? ", which is ended for it" : ""),
+                                     "put the file right, then `escortctl reload`"));
+        return;
+    }
+    // Policies and keys are changed by configuration management, the state by nobody but us.
+    if (!change.folder.starts_with(agent_.settings.paths.state)) return;
+    const std::string who = "process " + std::to_string(change.pid);
+    if (change.pidfd.valid() || !agent_.sessions)
+        agent_.journal->write(
+            tamper("state", file + " was changed by " + who + ", which is of no support session",
+                   "find out who did it; what is in memory is in force, and is written again"));
+    else
+        told_of_tampering("state", file + " was changed by " + who + ", which has gone");
+    save_sessions();
+    (void)agent_.store->save_time(agent_.time->now());
+}
+
 void Daemon::mask_user_managers() {
     if (!user_managers_) return;
     std::set<std::uint32_t> uids;

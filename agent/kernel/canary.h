@@ -14,7 +14,8 @@ namespace escort {
 
 // The calls by which a task becomes another account.
 enum class IdentityCall { setuid, setreuid, setresuid };
-constexpr std::array kIdentityCalls{IdentityCall::setuid, IdentityCall::setreuid, IdentityCall::setresuid};
+inline constexpr std::array kIdentityCalls{IdentityCall::setuid, IdentityCall::setreuid,
+                                           IdentityCall::setresuid};
 [[nodiscard]] const char* to_string(IdentityCall call);
 
 // A child that is not reaped yet.

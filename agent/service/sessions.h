@@ -96,6 +96,8 @@ class Sessions {
     // Ends every enforced session that has a task of root now: one of them has done what only root can, and
     // nothing says which. Their names.
     std::vector<std::string> end_suspects();
+    // Ends this one for what it has done to the agent. false: it is only watched, or has ended.
+    bool end_attacker(std::uint64_t id);
     // Ends every enforced session that is just now asking PID 1 for something (systemctl waits for its
     // answer): for the moment at which the agent is told to stop. Their names; they are dead when this
     // returns.
@@ -166,6 +168,8 @@ class Sessions {
     void rejudge_user_managers(const std::string& account);
     [[nodiscard]] std::vector<std::uint64_t> live_user_managers(const std::string& account) const;
     void finish(const Ended& ended);
+    [[nodiscard]] std::vector<Done> take_waiting(std::uint64_t id);
+    void lingers(const Lingering& lingering);
     void on_frozen(const Frozen& frozen);
     [[nodiscard]] Session describe(const Login& login) const;
     [[nodiscard]] Result<Session*> label(const Login& login);

@@ -45,14 +45,31 @@ void Sessions::finish(const Ended& ended) {
     held_by_hand_.erase(ended.id);
     rejudge_user_managers(account);
 
-    const auto [first, last] = waiting_.equal_range(ended.id);
+    for (const auto& done : take_waiting(ended.id))
+        done(*table_.find(ended.id), ended);
+    if (!record.approval.empty() && on_change) on_change(); // others leave nothing to save
+}
+
+// Who waits for its end is told what is known, and the journal says why it isn't over.
+void Sessions::lingers(const Lingering& lingering) {
+    const Session* session = table_.find(lingering.id);
+    if (session == nullptr) return;
+    journal_.write(agent_degraded(
+        "session " + session_name(lingering.id),
+        std::to_string(lingering.tasks) + " tasks of it are killed but don't die: they sleep in the kernel",
+        "they run no instruction of their own again, and go when they wake: look at the "
+        "disk or network filesystem that they wait for"));
+    for (const auto& done : take_waiting(lingering.id))
+        done(*session, {lingering.id, lingering.processes, lingering.elapsed_ns});
+}
+
+std::vector<Sessions::Done> Sessions::take_waiting(std::uint64_t id) {
+    const auto [first, last] = waiting_.equal_range(id);
     std::vector<Done> callers;
     for (auto it = first; it != last; ++it)
         callers.push_back(std::move(it->second));
     waiting_.erase(first, last);
-    for (const auto& done : callers)
-        done(*table_.find(ended.id), ended);
-    if (!record.approval.empty() && on_change) on_change(); // others leave nothing to save
+    return callers;
 }
 
 bool Sessions::kill(std::uint64_t id, ByHand by, Done done) {

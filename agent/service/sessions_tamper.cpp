@@ -33,6 +33,13 @@ void Sessions::tampered(const escort_event& event) {
     if (session == nullptr) attackers_.insert(event.id);
 }
 
+bool Sessions::end_attacker(std::uint64_t id) {
+    Session* session = table_.find(id);
+    if (session == nullptr || !enforced(*session)) return false;
+    deny(*session, Reason::restricted);
+    return true;
+}
+
 std::vector<std::string> Sessions::end_stoppers() {
     std::vector<std::string> names;
     const auto tasks = kernel_.labelled(0);
@@ -40,10 +47,8 @@ std::vector<std::string> Sessions::end_stoppers() {
     for (const auto& task : *tasks) {
         const std::string comm = task.comm;
         if ((task.flags & ESCORT_TASK_GONE) != 0 || (comm != "systemctl" && comm != "busctl")) continue;
-        Session* session = table_.find(task.id);
-        if (session == nullptr || !enforced(*session)) continue;
+        if (!end_attacker(task.id)) continue;
         names.push_back(session_name(task.id));
-        deny(*session, Reason::restricted);
         (void)sweep(kernel_, task.id); // the loop won't turn again
     }
     return names;
@@ -56,12 +61,8 @@ std::vector<std::string> Sessions::end_suspects() {
     std::set<std::uint64_t> suspects;
     for (const auto& task : *tasks)
         if (is_root(task)) suspects.insert(task.id);
-    for (const auto id : suspects) {
-        Session* session = table_.find(id);
-        if (session == nullptr || !enforced(*session)) continue;
-        names.push_back(session_name(id));
-        deny(*session, Reason::restricted);
-    }
+    for (const auto id : suspects)
+        if (end_attacker(id)) names.push_back(session_name(id));
     return names;
 }
 
