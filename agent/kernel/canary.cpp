@@ -1,5 +1,7 @@
 #include "kernel/canary.h"
 
+#include "base/own_program.h"
+
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -86,7 +88,7 @@ Result<Canary> start_exercise() {
         ::posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     pid_t pid = -1;
     const int error =
-        ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments.data(), environment.data());
+        ::posix_spawn(&pid, kOwnProgram, &actions, nullptr, arguments.data(), environment.data());
     ::posix_spawn_file_actions_destroy(&actions);
     if (error != 0) return fail_errno("exercise", "start", error);
     auto pidfd = watch(pid);

@@ -57,7 +57,7 @@ Result<Child> spawn_child(const std::string& program, const std::vector<std::str
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
         return fail_errno(program, "socketpair", errno);
     Child child{Fd(ends[0]), {}};
-    const Fd its_end(ends[1]);
+    Fd its_end(ends[1]);
 
     SpawnSettings settings;
     reset_signals(settings.attributes);
@@ -79,8 +79,10 @@ Result<Child> spawn_child(const std::string& program, const std::vector<std::str
     if (error != 0) return fail_errno(program, "start", error);
     child.pidfd = Fd(open_pidfd(pid)); // not reaped yet, so the pid is still its own
     if (!child.pidfd.valid()) {
+        // No bare pid is ever signalled (sandbox/calls.cpp); without its socket it ends by itself.
         const int reason = errno;
-        ::kill(pid, SIGKILL);
+        child.socket.reset();
+        its_end.reset();
         ::waitpid(pid, nullptr, 0);
         return fail_errno(program, "pidfd_open", reason);
     }

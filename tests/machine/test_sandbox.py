@@ -1,0 +1,99 @@
+"""The daemon's sandbox on a real host: what it may still do is little, and everything that it must do goes on."""
+
+import re
+
+import pytest
+from testhost import product
+from testhost.guest import wait_for
+
+# agent/sandbox/capabilities.h, by capabilities(7)'s numbers.
+KILL, DAC_OVERRIDE, SETUID, SYS_PTRACE, SYS_ADMIN, PERFMON, BPF = 5, 1, 7, 19, 21, 38, 39
+KEPT = sum(1 << each for each in (KILL, DAC_OVERRIDE, SETUID, SYS_PTRACE, SYS_ADMIN, PERFMON, BPF))
+
+
+def pid_of(host) -> int:
+    return int(host.run("systemctl show escortd -p MainPID --value").out)
+
+
+def helper_of(host) -> int:
+    return int(host.run(f"pgrep -P {pid_of(host)} -f nss-helper").out)
+
+
+def status_of(host, pid: int) -> dict[str, str]:
+    lines = host.run(["cat", f"/proc/{pid}/status"]).out.splitlines()
+    return dict(re.split(r":\s*", line, maxsplit=1) for line in lines)
+
+
+@pytest.mark.parametrize("who", [pid_of, helper_of], ids=["daemon", "helper"])
+def test_the_filter_is_on_and_capabilities_are_few(host, who):
+    status = status_of(host, who(host))
+    assert status["Seccomp"] == "2"
+    assert status["NoNewPrivs"] == "1"
+    assert {name: int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd")} == dict.fromkeys(
+        ("CapEff", "CapPrm", "CapBnd"), KEPT)
+    assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
+
+
+def test_its_own_filter_comes_on_top_of_the_units(host):
+    # PID 1's filters come first; a process of the unit that doesn't enter the sandbox has no more than those.
+    outer = host.run("systemd-run -q --wait --pipe -p SystemCallFilter=@system-service -p NoNewPrivileges=yes "
+                     "grep Seccomp_filters: /proc/self/status").out
+    assert "Seccomp_filters" in outer
+    daemon, helper = (int(status_of(host, who(host))["Seccomp_filters"]) for who in (pid_of, helper_of))
+    assert helper in (daemon, daemon - 1)  # started before or after the daemon had entered
+    assert host.ask("status").get("degraded", []) == []
+
+
+def test_exposure_is_below_two_and_a_half(host):
+    last = host.run("systemd-analyze security escortd --no-pager").out.strip().splitlines()[-1]
+    print(last)
+    assert float(re.search(r"escortd\.service: ([0-9.]+)", last)[1]) < 2.5
+
+
+def test_the_host_is_read_only_for_it_but_for_its_own_folders(host):
+    enter = f"nsenter -t {pid_of(host)} -m --"
+    for path in ("/etc/escortd/x", "/usr/x", "/var/x", "/proc/sys/kernel/core_pattern"):
+        assert not host.run(f"{enter} bash -c ': >>{path}'", check=False).ok, path
+    for path in ("/var/lib/escortd/state/x", "/run/escortd/x", "/run/systemd/system/x"):
+        assert host.run(f"{enter} bash -c ': >>{path}'").ok
+        host.run(["rm", path])
+    assert host.run(f"{enter} ls -A /home /root", check=False).out.split() == ["/home:", "/root:"]
+
+
+def test_its_root_is_the_hosts_and_its_network_is_none(host):
+    pid = pid_of(host)
+    own, hosts = (host.run(f"stat -L -c '%d %i' {path}").out for path in (f"/proc/{pid}/root/", "/"))
+    assert own == hosts
+    links = host.run(f"nsenter -t {pid} -n cat /proc/net/dev").out.splitlines()[2:]
+    assert [line.split(":")[0].strip() for line in links] == ["lo"]
+
+
+def test_a_bpf_filesystem_taken_away_is_missed_and_one_mounted_on_the_host_is_seen(host):
+    host.run("umount -l /sys/fs/bpf")
+    try:
+        wait_for(lambda: "bpf" not in host.run(f"cut -d' ' -f3 /proc/{pid_of(host)}/mounts").out.split(), 5, "its end")
+    finally:
+        host.run("systemctl start escortd-bpffs")
+        wait_for(lambda: "bpf" in host.run(f"cut -d' ' -f3 /proc/{pid_of(host)}/mounts").out.split(), 5, "a new one")
+        host.run("systemctl restart escortd")
+    assert host.ask("status")["healthy"] is True
+    product.set_policy(host, product.policy("enforce"))
+    assert not host.ssh("azsupport", "true").ok
+
+
+def test_the_helper_is_started_again_from_inside(host):
+    old = helper_of(host)
+    host.run(["kill", "-9", str(old)])
+    host.escortctl("reload")
+    assert helper_of(host) != old
+    assert host.ask("status")["healthy"] is True
+
+
+def test_a_start_without_a_capability_says_which(host):
+    host.write("/run/systemd/system/escortd.service.d/less.conf", "[Service]\nCapabilityBoundingSet=~CAP_KILL\n")
+    try:
+        host.run("systemctl daemon-reload && systemctl restart escortd")
+        assert "cap_kill is missing" in host.escortctl("status", check=False).out.lower().replace("cap_cap", "cap")
+    finally:
+        host.run("rm -r /run/systemd/system/escortd.service.d && systemctl daemon-reload && systemctl restart escortd")
+    assert host.ask("status")["healthy"] is True
