@@ -1,0 +1,137 @@
+"""tools/bench overhead: what the agent costs everybody else, and what auditd costs for the nearest job.
+
+A tenant's getppid loop and posix_spawn of /bin/true, with nothing attached and with each set of hooks in turn, again
+and again on one host, at idle and beside a busy support session. Ratios of medians to the same with nothing attached,
+by processor time, which this machine's other load disturbs least, and by the clock. Asserts nothing.
+"""
+
+import argparse
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "tests" / "machine"))
+
+from auditd import Auditd  # noqa: E402
+from testhost import Host, product  # noqa: E402
+from testhost.guest import wait_for  # noqa: E402
+
+ACCOUNT = "azsupport"
+TENANT = "alice"
+PACE = "/usr/local/bin/pace"
+SETTINGS = "/etc/escortd/escortd.yaml"
+PINS = "/sys/fs/bpf/escortd"
+SLICES, CALLS, SPAWNS = 6, 4000, 4
+ACTS = ("getppid", "spawn")
+TARGETS = {"getppid": "at most 1.02", "spawn": "at most 1.01"}
+
+
+def build_pace() -> Path:
+    pace = REPO / "build" / "pace"
+    pace.parent.mkdir(exist_ok=True)
+    subprocess.run(["gcc", "-O2", "-static", "-o", pace, REPO / "tests/bench/pace.c"], check=True)
+    return pace
+
+
+class Bench:
+    def __init__(self, host: Host, audit: Auditd) -> None:
+        self.host = host
+        self.audit = audit
+        self.on = "off"
+        self.hooks: dict[str, str] = {}  # setting -> the set that the agent took
+
+    def switch(self, mode: str) -> None:
+        """off: no program attached, no rule of audit; auto, tracepoints: the agent, with this setting; auditd."""
+        if self.on in ("auto", "tracepoints"):
+            # As a removed package leaves it: no daemon, no pins, so nothing is attached.
+            self.host.run(f"systemctl stop escortd && rm -rf {PINS}")
+        self.audit.stop()
+        if mode == "auditd":
+            self.audit.start()
+        elif mode != "off":
+            self.host.write(SETTINGS, f"version: 1\nhooks: {mode}\n")
+            self.host.run("systemctl start escortd")
+            wait_for(lambda: self.host.ask("status")["tier"] == "kill", 10, "enforcement")
+            self.hooks[mode] = self.host.ask("status")["hooks"]
+        self.on = mode
+
+    def pace(self) -> list[dict[str, float]]:
+        """By a login of the tenant's, so that audit's login uid is set."""
+        done = self.host.ssh(TENANT, f"{PACE} {SLICES} {CALLS} {SPAWNS}", timeout=120)
+        assert done.ok, done.err
+        return json.loads(done.out)
+
+    @contextlib.contextmanager
+    def busy(self, wanted: bool):
+        """A support session that execs and forks; with nothing attached, processes that do the same."""
+        if not wanted:
+            yield
+            return
+        if self.on in ("auto", "tracepoints"):
+            login = self.host.login(ACCOUNT, f"{PACE} work")
+        else:
+            login = self.host.popen(["setpriv", "--reuid", ACCOUNT, "--clear-groups", PACE, "work"], text=True,
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_for(lambda: f"{PACE} work" in self.host.processes(ACCOUNT), 10, "the busy session")
+        yield
+        self.host.run(["pkill", "-U", ACCOUNT, "-x", "pace"], check=False)
+        _ = login.close() if hasattr(login, "close") else login.communicate(timeout=10)
+
+
+def report(load: str, hooks: dict[str, str], taken: dict[str, list[dict[str, float]]]) -> None:
+    for mode in taken:
+        name = mode if mode not in hooks else f"escortd, hooks: {mode}"
+        name += f" ({hooks[mode]})" if mode == "auto" else ""
+        for act in ACTS:
+            cells = []
+            for key in (act, f"{act}_wall"):
+                here = statistics.median(each[key] for each in taken[mode])
+                there = statistics.median(each[key] for each in taken["off"])
+                cells.append(f"{here / there:>8.3f}")
+            middle = statistics.median(each[act] for each in taken[mode])
+            shown = f"{middle:.0f} ns" if act == "getppid" else f"{middle / 1e6:.2f} ms"
+            target = TARGETS[act] if mode == "auto" else ""
+            print(f"{load:<6} {name:<36} {act:<8} {shown:>10} {cells[0]} {cells[1]}   {target}", flush=True)
+
+
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tools/bench overhead")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--modes", default="auto,tracepoints,auditd")
+    options = parser.parse_args(words)
+    pace = build_pace()
+    audit = Auditd(REPO / "build" / "auditd")
+    with contextlib.ExitStack() as stack:
+        host = stack.enter_context(Host())
+        stack.callback(audit.stop)
+        product.install(host)
+        product.found_broker(host)
+        product.set_policy(host, product.policy("enforce"))
+        product.approve(host, ACCOUNT, "8h")
+        host.send(pace, PACE)
+        host.run(["chmod", "755", PACE])
+        # For the tenant's logins while the daemon is off: what is measured is the hooks.
+        host.run("sed -i /pam_escort/d /etc/pam.d/common-*")
+        bench = Bench(host, audit)
+        bench.on = "auto"
+        print(f"{'load':<6} {'':<36} {'act':<8} {'median':>10} {'by CPU':>8} {'by clock':>8}   target")
+        for load in ("idle", "busy"):
+            taken: dict[str, list[dict[str, float]]] = defaultdict(list)
+            for turn in range(options.rounds):
+                modes = options.modes.split(",")
+                for mode in modes[turn % len(modes):] + modes[:turn % len(modes)]:
+                    for each in ("off", mode):
+                        bench.switch(each)
+                        with bench.busy(load == "busy"):
+                            taken[each] += bench.pace()
+            report(load, bench.hooks, taken)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
