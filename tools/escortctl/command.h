@@ -26,6 +26,8 @@ struct Places {
     std::string spool;
     std::string trust;
     std::string breakglass;
+    std::string pins;
+    std::string run;
 };
 
 class Context {
@@ -64,6 +66,7 @@ struct Command {
 
 // By concern, gathered by commands().
 [[nodiscard]] std::vector<Command> status_commands();
+[[nodiscard]] std::vector<Command> doctor_commands();
 [[nodiscard]] std::vector<Command> session_commands();
 [[nodiscard]] std::vector<Command> approval_commands();
 [[nodiscard]] std::vector<Command> explain_commands();

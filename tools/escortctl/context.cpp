@@ -10,7 +10,8 @@ Outcome<Places> Context::places() const {
     const auto settings = load_settings(config_, sources, diagnostics);
     if (settings) {
         const Paths& paths = settings->paths;
-        return Places{paths.run + "/control.sock", paths.spool, paths.trust, paths.breakglass};
+        return Places{
+            paths.run + "/control.sock", paths.spool, paths.trust, paths.breakglass, paths.pins, paths.run};
     }
     for (const Diagnostic& diagnostic : diagnostics)
         if (diagnostic.severity == Severity::error)

@@ -12,7 +12,6 @@ std::vector<Command> reserved_commands() {
              {"report", "A report of sessions"},
              {"replay", "Play back a session"},
              {"metrics", "Counters for monitoring"},
-             {"doctor", "What this kernel can do, with live proof"},
              {"watch", "Live view"},
          }) {
         const auto declare = [name = name](CLI::App& app) -> Run {

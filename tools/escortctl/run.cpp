@@ -71,9 +71,10 @@ int finish_parsing(const CLI::App& app, const CLI::ParseError& error, const Outp
 
 std::vector<Command> commands() {
     std::vector<Command> all;
-    for (const auto& part : {status_commands(), session_commands(), approval_commands(), explain_commands(),
-                             act_commands(), freeze_commands(), deny_commands(), policy_commands(),
-                             document_commands(), keygen_commands(), broker_commands(), reserved_commands()})
+    for (const auto& part :
+         {status_commands(), doctor_commands(), session_commands(), approval_commands(), explain_commands(),
+          act_commands(), freeze_commands(), deny_commands(), policy_commands(), document_commands(),
+          keygen_commands(), broker_commands(), reserved_commands()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }

@@ -1,0 +1,113 @@
+#include "escortctl/doctor_threats.h"
+
+#include <string_view>
+
+namespace escort::ctl {
+
+namespace {
+
+constexpr const char* kTierDeny = "needs tier deny (`privilege: contain`), which this version does not reach";
+
+// Rows that some kernels hold less of.
+constexpr Threat kSyscalls{
+    "I13", "own PID namespace, 32-bit calls", Held::partly,
+    "these hooks don't see a 32-bit set*uid call: such a task is found at its next fork, exec or scan"};
+constexpr Threat kSampled{
+    "deadline", "past its end while the daemon is down", Held::partly,
+    "the clock samples what runs: a sleeping task dies when it wakes, a login's scope by PID 1 at the "
+    "approval's own end"};
+constexpr Threat kNoClock{
+    "deadline", "past its end while the daemon is down", Held::partly,
+    "no clock in the kernel: a session that neither forks, execs nor changes its identity lives until the "
+    "daemon is back"};
+
+} // namespace
+
+const char* to_string(Held held) {
+    switch (held) {
+    case Held::yes:
+        return "holds";
+    case Held::detected:
+        return "detected";
+    case Held::partly:
+        return "in part";
+    case Held::no:
+        break;
+    }
+    return "not held";
+}
+
+const std::vector<Threat>& threats() {
+    static const std::vector<Threat> all{
+        {"I1", "ssh"},
+        {"I2", "sftp and scp"},
+        {"I3", "ssh -N -L, -R, -D"},
+        {"I4", "su"},
+        {"I5", "sudo -u, runuser, setpriv"},
+        {"I6", "login on a console"},
+        {"I7", "cron and at"},
+        {"I8", "started by PID 1"},
+        {"I9", "a guest agent as root"},
+        {"I10", "set-user-ID program"},
+        {"I11", "there before the agent, or during its restart"},
+        {"I12", "an approval that doesn't fit"},
+        {"I13", "own PID namespace, 32-bit calls"},
+        {"O1", "setsid, nohup, double fork, tmux, screen"},
+        {"O2", "fork bomb during the kill"},
+        {"O3", "systemd-run --user, user timers, D-Bus"},
+        {"O4", "at and cron jobs due later"},
+        {"O5", "sudo to root, su to a third account"},
+        {"O6", "namespaces, other cgroups"},
+        {"O7", "vfork, threads, memfd, io_uring"},
+        {"O8", "login uid rewritten"},
+        {"O9", "ptrace or /proc/PID/mem into others", Held::no, kTierDeny},
+        {"O10", "as root: new units, containers, kernel", Held::no, kTierDeny},
+        {"O11", "a key or an account left behind", Held::partly,
+         "a new account that a policy names is governed at once; a key in an account that none names is not "
+         "seen: needs tier deny"},
+        {"O12", "ignores every signal, stops itself"},
+        {"deadline", "past its end while the daemon is down"},
+        {"A1", "the daemon killed or masked by a session", Held::detected,
+         "refusing it needs tier deny; the pinned programs go on deciding meanwhile"},
+        {"A2", "pins, maps, programs attacked by a session", Held::detected, "refusing it needs tier deny"},
+        {"A3", "policy, keys, spool, state changed by a session", Held::detected,
+         "refusing it needs tier deny"},
+        {"A4", "lists replayed or withheld, clock set"},
+        {"A5", "broker down or hostile", Held::partly,
+         "this version has no courier: documents come as files, and the last good list holds until its end"},
+        {"A6", "event flood"},
+        {"A7", "journald, disk, memory, descriptors gone"},
+        {"A8", "malformed input"},
+        {"A9", "an ordinary user on the sockets"},
+        {"B1", "everybody else's processes"},
+        {"B2", "containers with the account's uid"},
+        {"B3", "outside the agent's PID namespace"},
+        {"B4", "exempt root jobs"},
+        {"B5", "an approved session beside a denied one"},
+        {"B6", "everybody, when the agent has a bad day"},
+        {"B7", "the next approved session after many denied"},
+        {"B8", "daemons that take the account's uid for a moment"},
+        {"B9", "daemons with a support login uid"},
+    };
+    return all;
+}
+
+std::vector<Threat> not_held(const Means& means) {
+    if (means.tier != "kill" && means.tier != "deny")
+        return {{"all", "every row", Held::no, "enforcement is not proven: see the rows above"}};
+    std::vector<Threat> open;
+    for (const Threat& threat : threats()) {
+        const std::string_view id = threat.id;
+        if (threat.held != Held::yes)
+            open.push_back(threat);
+        else if (id == "I13" && means.hooks == "tracepoints")
+            open.push_back(kSyscalls);
+        else if (id == "deadline" && means.clock == "perf")
+            open.push_back(kSampled);
+        else if (id == "deadline" && means.clock != "timer")
+            open.push_back(kNoClock);
+    }
+    return open;
+}
+
+} // namespace escort::ctl
