@@ -15,8 +15,9 @@ json row(const char* part, const std::string& name, const char* state, const std
     return {{"part", part}, {"name", name}, {"state", state}, {"detail", detail}, {"hint", hint}};
 }
 
+// One link for each processor; a processor that idles takes no sample.
 bool is_clock(const std::string& program) {
-    return program.find("clock") != std::string::npos;
+    return program.starts_with("escort_sample");
 }
 
 bool died(const CanaryResult& canary) {
@@ -170,7 +171,7 @@ json doctor_json(const Agent& agent, const Examined& examined) {
             {"tier", agent.tier},
             {"hooks", agent.programs ? to_string(agent.programs->hooks()) : "none"},
             {"hooks_note", agent.programs ? agent.programs->note() : ""},
-            {"clock", "unknown"},
+            {"clock", agent.programs ? to_string(agent.programs->clock()) : "none"},
             {"version", ESCORT_VERSION},
             {"checks", std::move(rows)}};
 }

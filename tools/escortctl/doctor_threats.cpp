@@ -12,6 +12,13 @@ constexpr const char* kTierDeny = "needs tier deny (`privilege: contain`), which
 constexpr Threat kSyscalls{
     "I13", "own PID namespace, 32-bit calls", Held::partly,
     "these hooks don't see a 32-bit set*uid call: such a task is found at its next fork, exec or scan"};
+constexpr Threat kCapability{
+    "I5", "sudo -u, runuser, setpriv", Held::partly,
+    "these hooks ask for CAP_SETUID: a root program that takes the account's effective uid first, and its "
+    "real one without the capability, is found at its next fork, exec or scan"};
+constexpr Threat kTimer{"deadline", "past its end while the daemon is down", Held::partly,
+                        "the clock reaches a task only when it ticks on a processor that runs something: "
+                        "seconds on an idle host"};
 constexpr Threat kSampled{
     "deadline", "past its end while the daemon is down", Held::partly,
     "the clock samples what runs: a sleeping task dies when it wakes, a login's scope by PID 1 at the "
@@ -102,9 +109,13 @@ std::vector<Threat> not_held(const Means& means) {
             open.push_back(threat);
         else if (id == "I13" && means.hooks == "tracepoints")
             open.push_back(kSyscalls);
-        else if (id == "deadline" && means.clock == "perf")
+        else if (id == "I5" && means.hooks == "capability")
+            open.push_back(kCapability);
+        else if (id == "deadline" && means.clock == "timer")
+            open.push_back(kTimer);
+        else if (id == "deadline" && means.clock == "samples")
             open.push_back(kSampled);
-        else if (id == "deadline" && means.clock != "timer")
+        else if (id == "deadline" && means.clock != "task_work")
             open.push_back(kNoClock);
     }
     return open;

@@ -26,8 +26,8 @@ struct Threat {
 // What decides of how much holds on a host.
 struct Means {
     std::string tier;  // kill | deny; else nothing is proven
-    std::string hooks; // none | fentry | breakpoint | tracepoints
-    std::string clock; // none | timer | perf; "unknown": not said
+    std::string hooks; // none | fentry | capability | tracepoints
+    std::string clock; // none | samples | timer | task_work (kernel/clock.h)
 };
 
 // What does not hold whole with those means. Without a tier nothing does: one row says so.

@@ -20,7 +20,7 @@ json answer(bool proven) {
     return {{"proven", proven},
             {"tier", "kill"},
             {"hooks", "tracepoints"},
-            {"clock", "timer"},
+            {"clock", "task_work"},
             {"version", "0.1.0"},
             {"checks",
              {{{"part", "hook"},
@@ -82,7 +82,7 @@ TEST_CASE("escortctl doctor: exit code, rows of both sides, and what doesn't hol
         CHECK_FALSE(open.contains("deadline"));
         const Ran plain = run_ctl(home, {"doctor"});
         CHECK(plain.out.starts_with(
-            "enforcement\tproven\ntier\tkill\nhooks\ttracepoints\nclock\ttimer\ncheck\t"));
+            "enforcement\tproven\ntier\tkill\nhooks\ttracepoints\nclock\ttask_work\ncheck\t"));
         CHECK(plain.out.find("check\tproven\thook\tescort_newtask\tran 9 times\t\n") != std::string::npos);
         CHECK(plain.out.find("threat\tnot held\tO10\t") != std::string::npos);
     }
@@ -223,11 +223,14 @@ TEST_CASE("threat model: what holds less on a kernel is said on that kernel") {
             all.insert(threat.id);
         return all;
     };
-    const auto best = ids({"kill", "fentry", "timer"});
+    const auto best = ids({"kill", "fentry", "task_work"});
     CHECK(best == std::set<std::string>{"A1", "A2", "A3", "A5", "O10", "O11", "O9"});
     auto weaker = best;
     weaker.insert({"I13", "deadline"});
-    CHECK(ids({"kill", "tracepoints", "perf"}) == weaker);
+    CHECK(ids({"kill", "tracepoints", "samples"}) == weaker);
+    CHECK(ids({"kill", "tracepoints", "timer"}) == weaker);
+    CHECK(ids({"kill", "capability", "task_work"}).contains("I5"));
+    CHECK_FALSE(ids({"kill", "capability", "task_work"}).contains("I13"));
     CHECK(ids({"kill", "tracepoints", "none"}) == weaker);
     CHECK(ids({"none", "none", "none"}) == std::set<std::string>{"all"});
     CHECK(ids({"unknown", "unknown", "unknown"}) == std::set<std::string>{"all"});

@@ -9,7 +9,7 @@ namespace {
 
 Examined good() {
     return {
-        {{"escort_newtask", 4}, {"escort_setuid", 1}, {"escort_clock", 0, "attached, but it did not run"}},
+        {{"escort_newtask", 4}, {"escort_setuid", 1}, {"escort_sample-0", 0, "attached, but it did not run"}},
         {{"setuid", true, CanaryEnd::killed},
          {"setreuid", true, CanaryEnd::killed},
          {"setresuid", true, CanaryEnd::killed},
