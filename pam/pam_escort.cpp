@@ -2,7 +2,8 @@
 //
 // It can refuse (account, session), never admit: all else is PAM_IGNORE, so that in any stack a login is at
 // most as open as without it. It never asks about anybody but principals, never waits longer than it is told,
-// and judges nothing itself. All that it remembers, in the login's PAM handle, is that nobody answered.
+// and judges nothing itself. What it leaves in the login's PAM handle is that nobody answered, and for
+// pam_systemd when PID 1 is to end the session's scope.
 #define PAM_SM_AUTH
 #define PAM_SM_ACCOUNT
 #define PAM_SM_SESSION
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <pwd.h>
@@ -30,8 +32,9 @@ using namespace escort;
 using namespace escort::gate;
 
 constexpr const char* kRun = "/run/escortd";
-constexpr const char* kUnanswered = "escort_unanswered"; // PAM data: this login has waited in vain once
-constexpr std::chrono::milliseconds kOnceMore{200};      // so it waits no longer than this again
+constexpr const char* kUnanswered = "escort_unanswered";       // PAM data: this login has waited in vain once
+constexpr const char* kRuntimeMax = "systemd.runtime_max_sec"; // PAM data that pam_systemd(8) reads
+constexpr std::chrono::milliseconds kOnceMore{200};            // so it waits no longer than this again
 
 std::string item(pam_handle_t* pam, int which) {
     const void* value = nullptr;
@@ -105,6 +108,14 @@ int unanswered(pam_handle_t* pam, const Standing& standing, const std::string& u
                       "Ask the host's administrator.");
 }
 
+// pam_systemd, which comes later in the session stack, gives it to logind for the session's scope. Where it
+// can't be kept the session has no such end: the kernel programs and the daemon end it all the same.
+void limit_runtime(pam_handle_t* pam, std::uint32_t seconds) {
+    char* const text = ::strdup(std::to_string(seconds).c_str());
+    const auto forget = [](pam_handle_t*, void* data, int) { ::free(data); };
+    if (text != nullptr && pam_set_data(pam, kRuntimeMax, text, forget) != PAM_SUCCESS) ::free(text);
+}
+
 int decide(pam_handle_t* pam, Phase phase, int argc, const char** argv) {
     const std::string user = item(pam, PAM_USER);
     if (user.empty() || user.size() > kNameBytes || plain_line(user, kNameBytes) != user) return PAM_IGNORE;
@@ -116,6 +127,8 @@ int decide(pam_handle_t* pam, Phase phase, int argc, const char** argv) {
     const auto time = again ? std::min(kOnceMore, standing.file.timeout) : standing.file.timeout;
     const auto answer = ask(run + "/gate.sock", question(pam, phase, user), time);
     if (!answer) (void)pam_set_data(pam, kUnanswered, nullptr, nullptr);
+    if (answer && answer->decision == Decision::admit && answer->runtime_max_s != 0)
+        limit_runtime(pam, answer->runtime_max_s);
     // Only labels: many programs don't heed what pam_setcred says, and those that do tell nobody why. The
     // session phase refuses instead.
     if (phase == Phase::open) return PAM_IGNORE;

@@ -1,6 +1,7 @@
 #include "gate/protocol.h"
 
 #include <array>
+#include <charconv>
 #include <cstdint>
 
 namespace escort::gate {
@@ -14,6 +15,7 @@ constexpr char kVersion = 1;
 constexpr char kRequest = 1;
 constexpr char kAnswer = 2;
 constexpr std::size_t kHeaderBytes = 7;
+constexpr std::size_t kSecondsBytes = 10; // of a 32-bit number
 
 struct Limit {
     std::size_t bytes;
@@ -102,15 +104,28 @@ Result<std::string> encode_fields(std::string message, const Message& from,
     return message;
 }
 
+// What is left of `message` after its fields.
 template <typename Message, std::size_t N>
-Result<Message> decode_fields(std::string_view message, Message into,
-                              const std::array<Field<Message>, N>& fields) {
+Result<std::string_view> decode_fields(std::string_view message, Message& into,
+                                       const std::array<Field<Message>, N>& fields) {
     std::string_view rest = message.substr(kHeaderBytes);
     for (const auto& field : fields)
         if (auto done = take(rest, into.*field.text, field.limit); !done)
             return tl::unexpected<Error>(done.error());
+    return rest;
+}
+
+Status check_end(std::string_view rest) {
     if (!rest.empty()) return fail("gate message", "goes on after its end");
-    return into;
+    return {};
+}
+
+Result<std::uint32_t> read_seconds(std::string_view text) {
+    std::uint32_t seconds = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
+        return fail("gate message", "its time is no number");
+    return seconds;
 }
 
 } // namespace
@@ -120,8 +135,15 @@ Result<std::string> encode(const GateRequest& request) {
                          kRequestFields);
 }
 
+// The time stands last, and only where there is one: a module of the version before, still in memory while
+// the package is upgraded, reads all other answers.
 Result<std::string> encode(const GateAnswer& answer) {
-    return encode_fields(header(kAnswer, static_cast<unsigned char>(answer.decision)), answer, kAnswerFields);
+    auto message =
+        encode_fields(header(kAnswer, static_cast<unsigned char>(answer.decision)), answer, kAnswerFields);
+    if (!message || answer.runtime_max_s == 0) return message;
+    if (auto done = put(*message, std::to_string(answer.runtime_max_s), {kSecondsBytes}); !done)
+        return tl::unexpected<Error>(done.error());
+    return message;
 }
 
 Result<GateRequest> decode_request(std::string_view message) {
@@ -129,7 +151,10 @@ Result<GateRequest> decode_request(std::string_view message) {
     if (!what) return tl::unexpected<Error>(what.error());
     GateRequest request;
     request.phase = static_cast<Phase>(*what);
-    return decode_fields(message, std::move(request), kRequestFields);
+    const auto rest = decode_fields(message, request, kRequestFields);
+    if (!rest) return tl::unexpected<Error>(rest.error());
+    if (auto end = check_end(*rest); !end) return tl::unexpected<Error>(end.error());
+    return request;
 }
 
 Result<GateAnswer> decode_answer(std::string_view message) {
@@ -137,7 +162,16 @@ Result<GateAnswer> decode_answer(std::string_view message) {
     if (!what) return tl::unexpected<Error>(what.error());
     GateAnswer answer;
     answer.decision = static_cast<Decision>(*what);
-    return decode_fields(message, std::move(answer), kAnswerFields);
+    auto rest = decode_fields(message, answer, kAnswerFields);
+    if (!rest) return tl::unexpected<Error>(rest.error());
+    if (rest->empty()) return answer;
+    std::string text;
+    if (auto done = take(*rest, text, {kSecondsBytes}); !done) return tl::unexpected<Error>(done.error());
+    if (auto end = check_end(*rest); !end) return tl::unexpected<Error>(end.error());
+    const auto seconds = read_seconds(text);
+    if (!seconds) return tl::unexpected<Error>(seconds.error());
+    answer.runtime_max_s = *seconds;
+    return answer;
 }
 
 std::string plain_line(std::string_view text, std::size_t limit) {

@@ -6,6 +6,7 @@
 #include "base/result.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,9 @@ struct GateAnswer {
     Decision decision = Decision::ignore;
     std::string reference; // a session's id, for the person to tell; may be empty
     std::string message;   // one line for the person; may be empty
+    // Of an admitted login: after so many seconds PID 1 is to end its scope (systemd.scope(5),
+    // RuntimeMaxSec), by which time the approval is over. 0: nothing is said to PID 1.
+    std::uint32_t runtime_max_s = 0;
 };
 
 // Whole messages. Encoding fails where a field is too long or holds a control character (auth_info may hold

@@ -17,7 +17,10 @@ class GateReply {
     GateReply(std::function<void(const GateAnswer*)> send, std::function<bool()> waits)
         : state_(std::make_shared<State>(std::move(send), std::move(waits))) {}
 
-    void admit(std::string reference) const { answer({Decision::admit, std::move(reference), {}}); }
+    // `runtime_max_s`: as in GateAnswer.
+    void admit(std::string reference, std::uint32_t runtime_max_s = 0) const {
+        answer({Decision::admit, std::move(reference), {}, runtime_max_s});
+    }
     void ignore() const { answer({Decision::ignore, {}, {}}); }
     // `message`: one line for the person; what doesn't fit (protocol.h) is cut, what can't be printed
     // replaced.

@@ -6,6 +6,7 @@
 #include "process/facts.h"
 #include "process/peer_address.h"
 #include "process/terminal.h"
+#include "service/runtime_max.h"
 
 #include <algorithm>
 
@@ -19,8 +20,8 @@ using gate::GateLogin;
 using gate::GateRequest;
 using gate::Phase;
 
-GateAnswer admitted() {
-    return {Decision::admit, "", ""};
+GateAnswer admitted(std::uint32_t runtime_max_s = 0) {
+    return {Decision::admit, "", "", runtime_max_s};
 }
 
 // Has this very login authenticated the person? Root's su, cron, at and units authenticate nobody: they have
@@ -42,7 +43,7 @@ bool labels_in_account(const Login& login) {
 void send(const gate::GateReply& reply, const GateAnswer& answer) {
     switch (answer.decision) {
     case Decision::admit:
-        return reply.admit(answer.reference);
+        return reply.admit(answer.reference, answer.runtime_max_s);
     case Decision::refuse:
         return reply.refuse(answer.reference, answer.message);
     case Decision::ignore:
@@ -134,7 +135,17 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
         return refuse(login, std::move(verdict));
     }
     agent_.health->recover("gate");
-    return admitted();
+    return admitted(runtime_max(login, verdict, agent_.time->now().boot_ns));
+}
+
+// Nothing where the kernel's own clock ends sessions that sleep.
+std::uint32_t Gatekeeper::runtime_max(const Login& login, const Verdict& verdict,
+                                      std::uint64_t opened_boot_ns) {
+    if (!needs_runtime_max(agent_.programs->clock()) || !verdict.approval) return 0;
+    const Moment now = agent_.time->now();
+    const auto approval = agent_.rulebook->ledger().find(*verdict.approval, now);
+    if (!approval) return 0;
+    return runtime_max_s(verdict, *approval, *login.governed.policy, opened_boot_ns, now);
 }
 
 // The login process carries a session's label: its own, put there a phase ago, or that of the session in
@@ -143,8 +154,9 @@ GateAnswer Gatekeeper::inside(const GateRequest& request, const Login& login, co
     if (session.account == login.governed.account) {
         if (request.phase != Phase::session || session.pid != login.pid) return admitted();
         const std::uint64_t id = session.id;
+        const std::uint64_t opened_boot_ns = session.opened_boot_ns;
         const Verdict verdict = agent_.sessions->prove(id, login);
-        if (!verdict.ends()) return admitted();
+        if (!verdict.ends()) return admitted(runtime_max(login, verdict, opened_boot_ns));
         return {
             Decision::refuse, session_name(id),
             refusal_line(login.governed.account, agent_.settings.host_id, verdict.reason, session_name(id))};

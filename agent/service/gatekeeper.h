@@ -30,6 +30,8 @@ class Gatekeeper {
                                           const Session& session);
     [[nodiscard]] gate::GateAnswer user_manager(const gate::GateRequest& request, const Login& login);
     [[nodiscard]] gate::GateAnswer refuse(const Login& login, Verdict verdict);
+    [[nodiscard]] std::uint32_t runtime_max(const Login& login, const Verdict& verdict,
+                                            std::uint64_t opened_boot_ns);
     [[nodiscard]] Login describe(const gate::GateRequest& request, const gate::GateLogin& process,
                                  const Governed& governed) const;
 

@@ -97,3 +97,20 @@ TEST_CASE("gate protocol: a line fit for a terminal, cut between characters") {
     CHECK(plain_line("äö", 4) == "äö");
     CHECK(plain_line("\x80\x80\x80", 2).empty());
 }
+
+TEST_CASE("gate protocol: a time limit stands last, only where there is one, and is a number") {
+    const std::string without = *encode(GateAnswer{Decision::admit, "", ""});
+    const std::string with = *encode(GateAnswer{Decision::admit, "", "", 4294967295U});
+    CHECK(with.substr(0, without.size()) == without);
+    CHECK(decode_answer(without)->runtime_max_s == 0);
+    CHECK(decode_answer(with)->runtime_max_s == 4294967295U);
+    for (std::size_t size = without.size() + 1; size < with.size(); ++size)
+        CHECK_FALSE(decode_answer(with.substr(0, size)));
+    CHECK_FALSE(decode_answer(with + '\0'));
+    for (const std::string text : {"4294967296", "-1", "1 ", "x", "", "12345678901"}) {
+        std::string bytes = without;
+        bytes += static_cast<char>(text.size());
+        bytes += std::string(3, '\0') + text;
+        CHECK_FALSE(decode_answer(bytes));
+    }
+}
