@@ -7,7 +7,7 @@ _escortctl_ids() {
 
 _escortctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands="status sessions session approvals explain kill freeze thaw deny undeny reload policy document keygen approve revoke"
+    local commands="status doctor sessions session approvals explain kill freeze thaw deny undeny reload policy document keygen approve revoke"
     COMPREPLY=()
 
     case $prev in

@@ -1,0 +1,88 @@
+"""escortctl doctor: proof on a good host, and none where a hook is gone or the daemon is down."""
+
+import json
+
+import pytest
+from testhost.guest import wait_for
+
+TIME_LIMIT = 10  # seconds; the daemon itself gives its children 2
+
+
+def doctor(host) -> tuple[int, dict]:
+    result = host.escortctl("doctor", "--json", check=False, timeout=TIME_LIMIT)
+    return result.code, json.loads(result.out)
+
+
+def rows(answer: dict, part: str) -> dict[str, dict]:
+    return {row["name"]: row for row in answer["checks"] if row["part"] == part}
+
+
+def test_a_good_host_is_proven(host, denied):
+    code, answer = doctor(host)
+    assert code == 0, answer
+    assert answer["proven"] is True
+    assert answer["tier"] == "kill"
+    hooks = rows(answer, "hook")
+    assert {"escort_newtask", "escort_exec", "escort_exit"} < hooks.keys()
+    for name, row in hooks.items():
+        assert row["state"] == "proven" or name.startswith("escort_sample"), row
+    canaries = rows(answer, "canary")
+    assert {f"canary by {call}" for call in ("setuid", "setreuid", "setresuid")} < canaries.keys()
+    for name, row in canaries.items():
+        assert row["state"] == ("proven" if name.startswith("canary") else "ok"), row
+    assert rows(answer, "host")["PAM gate"]["state"] == "ok"
+    assert rows(answer, "host")["gate socket"]["state"] == "ok"
+    assert rows(answer, "agent")["private keys"]["state"] == "ok"
+    open_rows = {row["id"] for row in answer["threats_open"]}
+    assert {"O9", "O10", "A1"} <= open_rows
+
+
+def test_it_leaves_nothing_behind(host):
+    before = host.journal_end()
+    children = host.run("pgrep -c -P $(systemctl show escortd -p MainPID --value)", check=False).out
+    for _ in range(3):
+        assert doctor(host)[0] == 0
+    assert host.run("pgrep -c -P $(systemctl show escortd -p MainPID --value)", check=False).out == children
+    assert not host.journal("session_denied", after=before)
+    assert not host.journal("session_killed", after=before)
+    assert host.ask("sessions") == []
+    assert host.ask("status")["healthy"] is True
+
+
+def test_everybody_who_asks_at_once_is_answered(host):
+    answers = host.run("for n in 1 2 3 4; do escortctl doctor --json & done; wait", timeout=TIME_LIMIT * 2).out
+    assert [json.loads(line)["proven"] for line in answers.splitlines()] == [True] * 4
+
+
+def test_it_is_roots(host):
+    asked = host.run(["setpriv", "--reuid", "alice", "--regid", "alice", "--groups", "escortd", "escortctl", "doctor"],
+                     check=False)
+    assert asked.code == 4, asked.err
+
+
+@pytest.fixture
+def stopped(host):
+    host.run("systemctl stop escortd")
+    yield
+    host.run("systemctl start escortd")
+    wait_for(lambda: host.escortctl("status", check=False).code == 0, 10, "the daemon")
+
+
+def test_without_the_daemon_it_says_what_it_can(host, stopped):
+    code, answer = doctor(host)
+    assert code == 3
+    assert answer["proven"] is False
+    assert rows(answer, "kernel")["BTF"]["state"] == "ok"
+    assert rows(answer, "host")["pinned programs"]["state"] == "ok"
+    assert rows(answer, "host")["gate socket"]["state"] == "missing"
+    assert rows(answer, "agent")["daemon"]["hint"]
+
+
+def test_a_stack_without_the_gate_is_named(host):
+    host.run("cp /etc/pam.d/sshd /root/sshd.pam && sed -i '/common-account/d' /etc/pam.d/sshd")
+    try:
+        gate = rows(doctor(host)[1], "host")["PAM gate"]
+    finally:
+        host.run("mv /root/sshd.pam /etc/pam.d/sshd")
+    assert gate["state"] == "missing"
+    assert gate["detail"] == "not in front of sshd"
