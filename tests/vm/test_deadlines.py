@@ -1,0 +1,78 @@
+"""On Debian 12's own kernel, which has no timer that could end a session: samples end what runs, PID 1 what sleeps."""
+
+import contextlib
+
+import pytest
+from testhost import product
+from testhost.guest import wait_for
+from vm import Vm
+
+ACCOUNT = "azsupport"
+LIFETIME = 40  # seconds of an approval: an emulated processor is slow
+LOOP = "exec bash -c 'while :; do :; done'"
+YEAR = 31_536_000
+
+
+@pytest.fixture(scope="module")
+def vm():
+    with Vm() as machine:
+        machine.install(product.package())
+        product.found_broker(machine)
+        product.set_policy(machine, product.policy("gate_unbound"))
+        yield machine
+
+
+@contextlib.contextmanager
+def masked(vm):
+    vm.run("systemctl mask --now --runtime escortd; systemctl kill -s KILL escortd", check=False)
+    assert vm.run("pgrep -x escortd", check=False).out == ""
+    try:
+        yield
+    finally:
+        vm.run("systemctl unmask --runtime escortd && systemctl start escortd")
+        vm.wait_for(lambda: vm.escortctl("status", check=False).code in (0, 1), 30, "the daemon's answer")
+
+
+@contextlib.contextmanager
+def session(vm, *command: str, options=()):
+    product.approve(vm, ACCOUNT, f"{LIFETIME}s")
+    login = vm.login(ACCOUNT, *command, options=options)
+    try:
+        vm.wait_for(lambda: product.sessions(vm, ACCOUNT), 20, "the session")
+        yield
+    finally:
+        login.close()
+
+
+def alive(vm) -> bool:
+    return bool(vm.run(f"ps -o state= -U {ACCOUNT} | grep -v '[ZX]'", check=False).out)
+
+
+def test_which_clock(vm):
+    assert vm.ask("status")["clock"] == "samples"
+
+
+def test_a_shell_loop(vm):
+    with session(vm, LOOP), masked(vm):
+        assert alive(vm)
+        wait_for(lambda: not alive(vm), LIFETIME + 20, "the loop's end")
+
+
+def test_a_tunnel_is_ended_by_pid_1(vm):
+    with session(vm, options=("-N", "-L", "127.0.0.1:7099:127.0.0.1:22")):
+        scopes = vm.run("systemctl show 'session-*.scope' -p RuntimeMaxUSec --value").out.split("\n")
+        assert any(limit and limit != "infinity" for limit in scopes), scopes
+        with masked(vm):
+            assert alive(vm)
+            wait_for(lambda: not alive(vm), LIFETIME + 30, "the tunnel's end")
+
+
+@pytest.mark.parametrize("step", [-YEAR, YEAR])
+def test_the_wall_clock_set(vm, step):
+    with session(vm, LOOP), masked(vm):
+        vm.run(f"date -s @$(( $(date +%s) + {step} ))")
+        try:
+            assert alive(vm)
+            wait_for(lambda: not alive(vm), LIFETIME + 20, "the loop's end")
+        finally:
+            vm.run(f"date -s @$(( $(date +%s) - {step} ))")
