@@ -1,0 +1,285 @@
+"""What the agent needs goes away under it: enforcement goes on, and what could not be done is said (threats.md A6, A7).
+
+Nothing here moves the machine's clock: the test host shares it (tests/vm does).
+"""
+
+import re
+import subprocess
+import time
+
+import pytest
+from conftest import CANARY
+from testhost import native, product
+from testhost.broker import Broker
+from testhost.guest import wait_for
+
+ACCOUNT = "azsupport"
+NEVER_APPROVED = "vendor-new"
+STATE = "/var/lib/escortd/state"
+STORM = f"{native.THERE}/storm"
+
+
+@pytest.fixture(scope="module")
+def programs(host):
+    native.send(host, "storm")
+
+
+@pytest.fixture
+def broker(host):
+    """One that withdraws everything in the end."""
+    made = Broker(host)
+    yield made
+    made.withdraw()
+
+
+@pytest.fixture
+def logins():
+    """What is given to it is closed at the end."""
+    opened = []
+    yield opened.append
+    for login in opened:
+        login.close()
+
+
+@pytest.fixture
+def session(host, logins):
+    """An approved session with processes that nobody waits for, and its approval."""
+    def start(lifetime: str = "1h") -> str:
+        approval = product.approve(host, ACCOUNT, lifetime)
+        logins(host.login(ACCOUNT, "setsid sleep 7200 & sleep 7200 & exec cat"))
+        wait_for(lambda: len(host.processes(ACCOUNT)) >= 3, 30, "the session's processes")
+        return approval
+    return start
+
+
+def main_pid(host) -> str:
+    return host.run(["systemctl", "show", "-P", "MainPID", "escortd"]).out.strip()
+
+
+def dead_at_birth(host) -> None:
+    """By the kernel alone: no gate, no look-up, no daemon."""
+    result = host.run(["setpriv", "--reuid", NEVER_APPROVED, "--clear-groups", "touch", CANARY], check=False)
+    assert result.code in (137, -9), result
+    assert not host.exists(CANARY)
+
+
+def storm(host, how_many: int, account: str = NEVER_APPROVED) -> None:
+    """So many sessions without an approval; each of them was killed."""
+    uid = host.run(["id", "-u", account]).out.strip()
+    out = host.run([STORM, uid, str(how_many)], timeout=120).out
+    assert out == f"started {how_many} killed {how_many} lived 0\n"
+
+
+def nothing_left(host) -> None:
+    wait_for(lambda: not host.processes(ACCOUNT), 10, "the end of every process")
+    wait_for(lambda: not product.sessions(host, ACCOUNT), 10, "the session's end in the daemon's table")
+
+
+def rss_kib(host) -> int:
+    return int(re.search(r"VmRSS:\s+(\d+)", host.read(f"/proc/{main_pid(host)}/status"))[1])
+
+
+def cpu_seconds(host, pid: str) -> float:
+    fields = host.read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def dropped(host, begin: int, word: str) -> int:
+    """Events that were dropped since, as the journal says; `word` names the place."""
+    return sum(int(entry["MESSAGE"].split()[0]) for entry in host.journal("events_dropped", after=begin)
+               if word in entry["MESSAGE"])
+
+
+def test_journald_stopped(host, programs, session):
+    approval = session()
+    begin = host.journal_end()
+    units = "systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service"
+    host.run(f"systemctl stop {units}", check=False)
+    try:
+        dead_at_birth(host)
+        storm(host, 600)
+        product.revoke(host, approval)
+        nothing_left(host)
+        assert host.ask("status")["drops"] is not None
+    finally:
+        host.run("systemctl start systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service")
+    wait_for(lambda: dropped(host, begin, "journald"), 10, "what could not be logged, counted")
+    told = len(host.journal("session_denied", after=begin, account=NEVER_APPROVED))
+    lost = dropped(host, begin, "journald")
+    assert told > 0, "what could be kept was kept"
+    assert told + lost >= 601
+    dead_at_birth(host)
+    wait_for(lambda: len(host.journal("session_denied", after=begin, account=NEVER_APPROVED)) > told, 10, "the journal")
+
+
+@pytest.fixture
+def full_disk(host):
+    """The state on a small disk of its own: fill() leaves no byte, free() gives them back."""
+    class Disk:
+        @staticmethod
+        def fill() -> None:
+            for size in ("64k", "1"):  # the last bytes of a page, too
+                host.run(f"dd if=/dev/zero of={STATE}/filler-{size} bs={size} count=65536 2>&1", check=False)
+
+        @staticmethod
+        def free() -> None:
+            host.run(f"rm -f {STATE}/filler-*")
+
+    host.run(f"systemctl stop escortd && mkdir -p -m 700 /run/small && mount -t tmpfs -o size=2m,mode=700 tmpfs /run/small "
+             f"&& cp -a {STATE}/. /run/small/ && mount --bind /run/small {STATE} && systemctl start escortd")
+    yield Disk
+    Disk.free()
+    host.run(f"systemctl stop escortd && umount {STATE} && cp -a /run/small/. {STATE}/ && umount /run/small "
+             "&& systemctl start escortd")
+
+
+def test_disk_full(host, session, logins, broker, full_disk):
+    """No document can be kept: none opens a door, what is revoked ends all the same, and it is taken later."""
+    session()
+    other = broker.approve("vendor-two")
+    logins(host.login("vendor-two", "sleep 7300 & exec cat"))
+    wait_for(lambda: product.sessions(host, "vendor-two"), 10, "the other session")
+    begin = host.journal_end()
+    full_disk.fill()
+    dead_at_birth(host)
+    assert host.processes(ACCOUNT)
+    broker.approvals = [broker.approval(ACCOUNT)]
+    broker.publish(revoked=(other,), expect="document_refused")
+    wait_for(lambda: not host.processes("vendor-two"), 10, "the end of what is revoked")
+    assert not product.approvals_in_force(host, "vendor-two")
+    assert broker.approvals[0]["jti"] not in product.approvals_in_force(host, ACCOUNT)
+    status = host.ask("status")
+    assert status["healthy"] is False
+    assert host.journal("agent_degraded", after=begin)
+    assert host.processes(ACCOUNT), "an approved session lives through it"
+    full_disk.free()
+    wait_for(lambda: broker.approvals[0]["jti"] in product.approvals_in_force(host, ACCOUNT), 75, "taken at the next look")
+    wait_for(lambda: host.ask("status")["healthy"], 5, "a healthy daemon")
+    assert not host.ssh("vendor-two", "true").ok
+
+
+def test_file_descriptors_used_up(host, programs, session):
+    session("15s")
+    pid = main_pid(host)
+    used = len(host.run(["ls", f"/proc/{pid}/fd"]).out.split())
+    before = host.run(["prlimit", f"--pid={pid}", "--nofile", "-o", "SOFT", "--noheadings"]).out.strip()
+    host.run(["prlimit", f"--pid={pid}", f"--nofile={used}:"])
+    try:
+        dead_at_birth(host)
+        storm(host, 50)
+        idle = cpu_seconds(host, pid)
+        asked = host.run(["timeout", "3", "escortctl", "status"], check=False)
+        assert asked.code != 0
+        spent = cpu_seconds(host, pid) - idle
+        assert spent < 1.5, f"{spent} s of processor time in 3 s: it spins"
+        wait_for(lambda: not host.processes(ACCOUNT), 30, "the end of a session past its deadline")
+    finally:
+        host.run(["prlimit", f"--pid={pid}", f"--nofile={before}:"])
+    wait_for(lambda: host.escortctl("status", check=False).code == 0, 10, "a healthy daemon")
+    assert main_pid(host) == pid, "it has lived through it"
+    nothing_left(host)
+
+
+def test_no_memory(host, programs, session):
+    """The daemon may die of it; the kernel goes on, and the next one finds what there is."""
+    approval = session()
+    pid = main_pid(host)
+    size = int(re.search(r"VmSize:\s+(\d+)", host.read(f"/proc/{pid}/status"))[1]) * 1024
+    host.run(["prlimit", f"--pid={pid}", f"--as={size + (1 << 20)}:unlimited"])
+    host.run(f"head -c 12000000 /dev/zero | tr '\\0' a >{product.SPOOL}/.big && mv {product.SPOOL}/.big {product.SPOOL}/big.jws")
+    dead_at_birth(host)
+    storm(host, 50)
+    time.sleep(0.5)
+    host.run(["prlimit", f"--pid={pid}", "--as=unlimited:unlimited"], check=False)
+    wait_for(lambda: host.escortctl("status", check=False).code == 0, 20, "a healthy daemon")
+    wait_for(lambda: not host.exists(f"{product.SPOOL}/big.jws"), 70, "the document judged")
+    assert host.processes(ACCOUNT), "an approved session has lived through it"
+    product.revoke(host, approval)
+    nothing_left(host)
+
+
+def test_dbus_gone(host, session):
+    """logind's answers are lacking; sessions are judged, and end, without them."""
+    approval = session()
+    host.run("systemctl stop dbus.socket dbus.service", check=False)
+    try:
+        dead_at_birth(host)
+        shown = host.run(["su", ACCOUNT, "-c", f"touch {CANARY}"], check=False)
+        assert shown.ok and host.exists(CANARY), shown
+        host.run(["rm", CANARY])
+        product.revoke(host, approval)
+        nothing_left(host)
+        assert not host.run(["su", ACCOUNT, "-c", f"touch {CANARY}"], check=False).ok
+        assert not host.exists(CANARY)
+    finally:
+        host.run("systemctl start dbus.socket && systemctl restart systemd-logind", timeout=90)
+    wait_for(lambda: host.escortctl("status", check=False).code == 0, 20, "a healthy daemon")
+    assert host.ssh("alice", "true").ok
+
+
+GARBAGE = r"""
+import os, sys
+for number in range(int(sys.argv[2])):
+    path = f"{sys.argv[1]}/.garbage-{number}"
+    with open(path, "wb") as file:
+        file.write(b"eyJhbGciOiJFZERTQSJ9.%d.AAAA" % number if number % 2 else os.urandom(512))
+    os.rename(path, f"{sys.argv[1]}/garbage-{number}.jws")
+"""
+
+
+def test_spool_flooded(host, session):
+    """10,000 files of garbage: a valid document in between is judged in seconds, and memory stays bounded."""
+    session()
+    before = rss_kib(host)
+    host.write("/usr/local/lib/tests/garbage.py", GARBAGE)
+    flood = host.popen(["python3", "/usr/local/lib/tests/garbage.py", product.SPOOL, "10000"], stdin=subprocess.DEVNULL)
+    time.sleep(1)
+    begin = time.monotonic()
+    dead_at_birth(host)
+    approval = product.approve(host, "vendor-two")
+    approved_after = time.monotonic() - begin
+    assert approval in product.approvals_in_force(host, "vendor-two")
+    product.revoke(host, approval)
+    assert host.escortctl("status", check=False).code == 0
+    assert flood.wait(120) == 0
+    wait_for(lambda: host.run(f"find {product.SPOOL} -name '*.jws' | head -1").out == "", 90, "an empty spool")
+    assert approved_after < 15, f"{approved_after:.1f} s"
+    grown = rss_kib(host) - before
+    assert grown < 16 * 1024, f"{grown} KiB more"
+    assert host.processes(ACCOUNT)
+
+
+def test_lifecycle_ring_flooded(host, programs, session):
+    """Thousands of refused starts while nobody reads the ring: what was lost is counted, and nothing is alive."""
+    approval = session()
+    begin = host.journal_end()
+    host.run("systemctl kill -s STOP escortd")
+    try:
+        storm(host, 4000)
+    finally:
+        host.run("systemctl kill -s CONT escortd")
+    wait_for(lambda: dropped(host, begin, "kernel"), 20, "the lost events, counted")
+    told = len(host.journal("session_denied", after=begin, account=NEVER_APPROVED))
+    assert 1000 < told < 4000
+    assert dropped(host, begin, "kernel") >= 2 * (4000 - told) - 2, "a start and an end each"
+    assert not product.sessions(host, NEVER_APPROVED)
+    assert [each["approval"] for each in product.sessions(host, ACCOUNT)] == [approval]
+    product.revoke(host, approval)
+    nothing_left(host)
+    dead_at_birth(host)
+
+
+def test_exec_flood_in_a_session(host, denied):
+    """threats.md A6: verdicts, and the session's own end, are not held up."""
+    approval = product.approve(host, ACCOUNT)
+    flood = "for i in 1 2; do (while :; do /bin/true; done) & done; wait"
+    login = host.login(ACCOUNT, flood)
+    wait_for(lambda: product.sessions(host, ACCOUNT), 10, "the session")
+    begin = host.journal_end()
+    time.sleep(5)
+    dead_at_birth(host)
+    denied(account=NEVER_APPROVED)
+    product.revoke(host, approval)
+    nothing_left(host)
+    assert not dropped(host, begin, "kernel")
+    login.close()
