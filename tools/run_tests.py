@@ -59,6 +59,12 @@ def pytest(_: str, report: Path) -> Count:
     return total
 
 
+def fuzz(log: str, _: Path) -> Count:
+    """`N passed, N failed` of tools/fuzz: a case for each target."""
+    found = re.search(r"^(\d+) passed, (\d+) failed$", log, re.MULTILINE)
+    return Count(*map(int, found.groups())) if found else Count()
+
+
 def one_case(_: str, __: Path) -> Count:
     return Count(passed=1)
 
@@ -78,13 +84,14 @@ def sanitized(preset: str) -> list[Part]:
 PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case),
          Part("style: tidy", ["tools/check-style", "tidy"], 1800, one_case),
          *sanitized("gcc"), *sanitized("asan"),
+         Part("fuzz", ["tools/fuzz"], 600, fuzz, "fuzz", ("fuzz_targets",)),
          Part("demo", ["tools/demo"], 360, one_case),
          Part("vm", pytest_command("vm"), 1200, pytest)]
 
 
 def chosen() -> list[Part]:
     parser = argparse.ArgumentParser(prog="tools/test")
-    for name in ("unit", "bpf", "machine", "vm", "style", "demo", "asan"):
+    for name in ("unit", "bpf", "machine", "vm", "style", "fuzz", "demo", "asan"):
         parser.add_argument(f"--{name}", action="store_true")
     flags = vars(parser.parse_args())
     wanted = {name for name, given in flags.items() if given} - {"asan"}
