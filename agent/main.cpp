@@ -2,6 +2,7 @@
 #include "daemon.h"
 #include "nss/helper.h"
 #include "policy/load.h"
+#include "sandbox/sandbox.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -52,7 +53,10 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : kUsage;
     }
-    if (nss_helper) return escort::run_nss_helper(escort::kNssHelperFd);
+    if (nss_helper) {
+        if (!escort::enter_helper_sandbox()) return kNotSo;
+        return escort::run_nss_helper(escort::kNssHelperFd);
+    }
 
     escort::Diagnostics diagnostics;
     auto settings =

@@ -126,11 +126,12 @@ void add_process(std::vector<AllowedCall>& calls) {
     add(calls, "signals of its own",
         {"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "sigaltstack",
          "restart_syscall"});
-    add(calls, "who it is itself",
-        {"getpid",     "getppid",   "gettid",    "getuid",    "geteuid",           "getgid", "getegid",
-         "getresuid",  "getresgid", "getgroups", "getpgrp",   "getpgid",           "getsid", "capget",
-         "uname",      "sysinfo",   "getrusage", "getrlimit", "sched_getaffinity", "getcpu", "getrandom",
-         "getpriority"});
+    add(calls, "who it is itself, and less of it",
+        {"getpid",  "getppid",   "gettid",     "getuid",    "geteuid",
+         "getgid",  "getegid",   "getresuid",  "getresgid", "getgroups",
+         "getpgrp", "getpgid",   "getsid",     "capget",    "capset",
+         "uname",   "sysinfo",   "getrusage",  "getrlimit", "sched_getaffinity",
+         "getcpu",  "getrandom", "getpriority"});
     add(calls, "fork, program start and end, in canary and helper",
         {"fork", "vfork", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "exit", "exit_group"});
     add(calls, "locks of the C library", {"futex", "sched_yield", "membarrier"});

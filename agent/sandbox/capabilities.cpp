@@ -23,4 +23,10 @@ Status keep_capabilities(std::span<const Capability> kept) {
     return {};
 }
 
+Status drop_capabilities() {
+    capng_clear(CAPNG_SELECT_CAPS);
+    if (capng_apply(CAPNG_SELECT_CAPS) != 0) return fail_errno("capabilities", "drop", errno);
+    return {};
+}
+
 } // namespace escort

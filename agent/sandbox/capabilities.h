@@ -29,4 +29,7 @@ inline constexpr Capability kDaemonCapabilities[] = {
 // Error: one of `kept` isn't held now, or (without CAP_SETPCAP) the bounding set can't be made smaller.
 [[nodiscard]] Status keep_capabilities(std::span<const Capability> kept);
 
+// Effective, permitted, inheritable: none. The bounding set stays: with no_new_privs it gives nothing.
+[[nodiscard]] Status drop_capabilities();
+
 } // namespace escort

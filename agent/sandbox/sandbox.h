@@ -11,4 +11,8 @@ namespace escort {
 // only thread. Error: the kernel has no seccomp, or something was refused; part of it may be in force then.
 [[nodiscard]] Status enter_sandbox();
 
+// What the NSS helper does first, whoever started it: no capability at all, and the same filter, which it has
+// already where the daemon had entered. It runs other people's code, and needs no more than root's own files.
+[[nodiscard]] Status enter_helper_sandbox();
+
 } // namespace escort

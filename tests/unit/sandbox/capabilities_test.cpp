@@ -57,4 +57,15 @@ TEST_CASE("sandbox: both halves, and the filter last" * doctest::skip(::geteuid(
     CHECK(in_child(enter, [] { return outcome(::syscall(SYS_sethostname, "x", 1)); }) == EPERM);
 }
 
+TEST_CASE("sandbox: the helper has no capability, from outside and from inside" *
+          doctest::skip(::geteuid() != 0)) {
+    const auto enter = [] { return enter_helper_sandbox().has_value(); };
+    const auto twice = [&] { return enter_sandbox().has_value() && enter(); };
+    for (const auto& way : {std::function<bool()>(enter), std::function<bool()>(twice)}) {
+        CHECK(in_child(way, [] { return own("CapEff", 16) == 0 && own("CapPrm", 16) == 0 ? 0 : 1; }) == 0);
+        CHECK(in_child(way, [] { return outcome(::syscall(SYS_sethostname, "x", 1)); }) == EPERM);
+        CHECK(in_child(way, [] { return outcome(::syscall(SYS_ptrace, 16, 1, 0, 0)); }) == EPERM);
+    }
+}
+
 } // namespace escort
