@@ -17,17 +17,20 @@ struct Bracket {
 // POSIX 2.13.1: '!' (or '^') negates, a ']' that comes first is itself, as is a '-' at an end.
 Result<Bracket> read_bracket(std::string_view glob) {
     Bracket bracket;
+    bool named = false;
     std::size_t at = 1;
     if (at < glob.size() && (glob[at] == '!' || glob[at] == '^')) bracket.negated = ++at != 0;
     for (const std::size_t first = at; at < glob.size(); at++) {
         if (glob[at] == ']' && at != first) {
+            if (named)
+                return fail(std::string(glob), "a named class of characters is not supported",
+                            "write the range: [0-9]");
             bracket.length = at + 1;
             return bracket;
         }
         if (glob[at] == '[' && at + 1 < glob.size() &&
             std::string_view(":.=").find(glob[at + 1]) != std::string_view::npos)
-            return fail(std::string(glob), "a named class of characters is not supported",
-                        "write the range: [0-9]");
+            named = true;
         const bool range = at + 2 < glob.size() && glob[at + 1] == '-' && glob[at + 2] != ']';
         bracket.ranges.emplace_back(glob[at], glob[range ? at + 2 : at]);
         if (range) at += 2;

@@ -2,6 +2,7 @@
 
 #include "policy/scalars.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <fmt/format.h>
@@ -127,7 +128,8 @@ std::string wrong_program(std::string_view program) {
     const std::string whole = std::string(path) + "/";
     for (const char* part : {"//", "/./", "/../"})
         if (whole.find(part) != std::string::npos) return "is no plain path of a program";
-    if (program.find('\n') != std::string_view::npos || program.find('\t') != std::string_view::npos)
+    if (std::any_of(program.begin(), program.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < ' '; }))
         return "holds a control character";
     std::size_t bytes = 0;
     for (std::size_t at = 0; at < program.size(); ++bytes) {

@@ -46,6 +46,7 @@ TEST_CASE("pattern: globs match whole paths") {
     CHECK(matches("/[]x]", "/]"));
     CHECK(matches("/[a-]", "/-"));
     CHECK(matches("/a[b", "/a[b")); // not closed: itself
+    CHECK(matches("/[[:digit", "/[[:digit"));
     CHECK(matches("/a\\b", "/a\\b"));
     CHECK_FALSE(matches("/a", ""));
 }

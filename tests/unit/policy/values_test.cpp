@@ -120,6 +120,7 @@ TEST_CASE("values: programs of units") {
     CHECK(wrong_program("") == "is no absolute path");
     for (const char* bad : {"/", "/usr/sbin/", "//usr", "/usr/./ip", "/usr/../ip", "/usr/..", "/."})
         CHECK(wrong_program(bad) == "is no plain path of a program");
+    CHECK(wrong_program("/bin/a\x01") == "holds a control character");
     CHECK(wrong_program("/" + std::string(126, 'x')) == "");
     CHECK(wrong_program("/" + std::string(127, 'x')) == "is longer than 127 bytes");
     CHECK(wrong_program("/" + std::string(112, 'x') + "[0-9]") == "");
