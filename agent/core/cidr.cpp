@@ -17,6 +17,7 @@ bool is_mapped(const std::array<std::uint8_t, 16>& bytes) {
 
 // As written: a mapped address stays IPv6.
 std::optional<IpAddress> parse_plain(const std::string& text) {
+    if (text.find('\0') != std::string::npos) return std::nullopt; // inet_pton would stop there
     IpAddress out;
     out.v4 = inet_pton(AF_INET, text.c_str(), out.bytes.data()) == 1;
     if (out.v4 || inet_pton(AF_INET6, text.c_str(), out.bytes.data()) == 1) return out;

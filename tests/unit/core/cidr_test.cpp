@@ -45,4 +45,6 @@ TEST_CASE("cidr: what is no network holds nothing") {
     CHECK_FALSE(parse_ip(""));
     CHECK_FALSE(parse_ip("localhost"));
     CHECK_FALSE(parse_ip("203.0.113.7 "));
+    CHECK_FALSE(parse_ip(std::string("203.0.113.7\0x", 13)));
+    CHECK_FALSE(in_network(*parse_ip("203.0.113.7"), std::string("203.0.113.0\0x/24", 16)));
 }
