@@ -72,7 +72,10 @@ void Daemon::tick() {
     if (agent_.sessions && agent_.sessions->next_recheck() <= now.boot_ns) agent_.sessions->rejudge();
     check_kernel();
     check_ring();
-    if (activity_) activity_->tick(now.boot_ns);
+    if (activity_) {
+        ring_buffer__consume(ring_); // tells of the sessions
+        activity_->tick(now.boot_ns);
+    }
     if (ticks_ % kTicksToSave == 0) {
         agent_.documents->scan(); // what could not be persisted, or was missed
         if (auto saved = agent_.store->save_time(now); !saved)

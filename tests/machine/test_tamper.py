@@ -1,0 +1,151 @@
+"""Attacks on the agent by a support session that has become root, and by the host's own root (threats A1-A3, A9): in
+tier kill they are seen, what was broken is put right, and the session is over."""
+
+import json
+
+import pytest
+from testhost import product
+from testhost.guest import wait_for
+
+ACT = "/tmp/act.sh"
+ROOTED = f"sudo sh -c 'while :; do if test -f {ACT}; then mv {ACT} {ACT}.now; sh {ACT}.now; fi; sleep 0.05; done'"
+
+
+@pytest.fixture
+def rooted(host):
+    """An approved session that has root by sudo and runs what do(line) gives it; ends with the test."""
+    host.write("/etc/sudoers.d/support", "azsupport ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    host.run(["rm", "-f", ACT, f"{ACT}.now"])
+    product.approve(host, "azsupport")
+    login = host.login("azsupport", ROOTED)
+    (session,) = wait_for(lambda: [each for each in product.sessions(host, "azsupport") if each["processes"] >= 3], 15,
+                          "the session as root")
+    login.id = session["id"]
+    login.does = lambda line: host.write(ACT, line + "\n")
+    yield login
+    host.run("rm -f /etc/sudoers.d/support; systemctl unmask escortd; systemctl start escortd", check=False)
+    login.close()
+
+
+def daemon_pid(host):
+    return host.run("systemctl show -P MainPID escortd").out.strip()
+
+
+def tampering(host, begin, what=""):
+    return [entry for entry in host.journal("tamper", after=begin) if what in entry["MESSAGE"]]
+
+
+def is_over(host, login):
+    wait_for(login.over, 15, "the end of the session")
+    wait_for(lambda: not [each for each in host.ask("sessions") if each["id"] == login.id], 10, "its end in the table")
+    killed = host.journal("session_killed", session=login.id)
+    assert killed and killed[-1]["ESCORT_REASON"] == "restricted", killed
+
+
+def is_enforced(host):
+    """An unapproved start dies at birth."""
+    host.run(["rm", "-f", "/tmp/canary"])
+    host.run("setpriv --reuid vendor-two --clear-groups touch /tmp/canary", check=False)
+    assert not host.exists("/tmp/canary")
+
+
+@pytest.mark.parametrize("signal", ["KILL", "STOP", "TERM"])
+def test_a_signal_to_the_daemon_is_the_end_of_the_session(host, rooted, signal):
+    begin, pid = host.journal_end(), daemon_pid(host)
+    rooted.does(f"kill -{signal} {pid}")
+    if signal == "STOP":
+        wait_for(rooted.over, 15, "the end of the session, which the kernel decides")
+        host.run(["kill", "-CONT", pid])
+    wait_for(lambda: tampering(host, begin, f"session {rooted.id} sent it a signal"), 15, "tamper")
+    is_over(host, rooted)
+    wait_for(lambda: host.escortctl("status", check=False).code == 0, 15, "a healthy daemon")
+    if signal != "STOP":
+        assert daemon_pid(host) != pid
+    if signal == "KILL":
+        assert tampering(host, begin, "was killed, or crashed")
+    is_enforced(host)
+
+
+def test_systemctl_stop_by_a_session_ends_it_and_the_kernel_goes_on(host, rooted):
+    begin = host.journal_end()
+    rooted.does("systemctl stop escortd")
+    wait_for(lambda: tampering(host, begin, "a support session asked for it"), 15, "tamper")
+    wait_for(rooted.over, 15, "the end of the session")
+    is_enforced(host)
+    host.run("systemctl start escortd")
+    is_enforced(host)
+
+
+def test_removed_pins_are_back_within_seconds_and_root_sessions_end(host, rooted):
+    begin = host.journal_end()
+    before = sorted(host.run("cd /sys/fs/bpf/escortd && find . -type f").out.split())
+    assert len(before) > 15
+    rooted.does("rm -r /sys/fs/bpf/escortd")
+    wait_for(lambda: tampering(host, begin, rooted.id), 5, "tamper")
+    is_over(host, rooted)
+    assert sorted(host.run("cd /sys/fs/bpf/escortd && find . -type f").out.split()) == before
+    assert host.ask("status")["healthy"]
+    is_enforced(host)
+    host.run("systemctl restart escortd")  # adopts what is there
+    is_enforced(host)
+
+
+def test_pins_removed_by_the_hosts_own_root_are_put_back_and_nobody_dies(host, tenant):
+    begin = host.journal_end()
+    product.approve(host, "azsupport")
+    login = host.login("azsupport", "sleep 100")
+    (session,) = wait_for(lambda: product.sessions(host, "azsupport"), 15, "the session")
+    host.run("rm -r /sys/fs/bpf/escortd/sets")
+    wait_for(lambda: tampering(host, begin, "no support session had root"), 5, "tamper")
+    assert product.sessions(host, "azsupport")[0]["id"] == session["id"] and not login.over()
+    login.close()
+
+
+def test_a_verdict_written_into_the_map_is_put_right(host, rooted):
+    begin = host.journal_end()
+    name = rooted.id.split("-")
+    number = (int(name[0], 16) << 32) | int(name[1])
+    key = " ".join(str(byte) for byte in number.to_bytes(8, "little"))
+    value = " ".join(["255"] * 8 + ["6", "0", "0", "0", "0", "0", "0", "0"])  # no deadline; observed
+    folder = next(word for word in host.run(["ls", "/sys/fs/bpf/escortd"]).out.split() if word.startswith("v"))
+    rooted.does(f"bpftool map update pinned /sys/fs/bpf/escortd/{folder}/maps/verdicts key {key} value {value}")
+    wait_for(lambda: tampering(host, begin, "the verdict of session"), 5, "tamper")
+    is_over(host, rooted)
+
+
+@pytest.mark.parametrize("file", ["/etc/escortd/policies.d/50-tests.yaml", "/etc/escortd/trust.d/own.pem",
+                                  "/var/lib/escortd/state/sessions.json"])
+def test_a_file_of_ours_changed_by_a_session_ends_it(host, rooted, file):
+    begin = host.journal_end()
+    sha256 = host.ask("status")["policy"]["sha256"]
+    try:
+        rooted.does(f"echo x >>{file}; sleep 5")
+        wait_for(lambda: tampering(host, begin, file), 10, "tamper")
+        is_over(host, rooted)
+        assert host.ask("status")["policy"]["sha256"] == sha256, "what was in force stays"
+    finally:
+        host.run("rm -f /etc/escortd/trust.d/own.pem")
+        product.set_policy(host, product.policy("enforce"))
+
+
+def test_state_changed_by_a_process_that_is_gone_ends_the_sessions_of_root(host, rooted):
+    begin = host.journal_end()
+    rooted.does("cp /dev/null /var/lib/escortd/state/evil.json; rm /var/lib/escortd/state/evil.json")
+    wait_for(lambda: tampering(host, begin, "evil.json"), 10, "tamper")
+    is_over(host, rooted)
+
+
+@pytest.mark.parametrize("words", ["reload", "undeny account vendor-two", "kill {id} --reason mine", "thaw {id}",
+                                   "freeze {id}", "deny engineer eng-7", "doctor"])
+def test_a_session_is_no_operator(host, rooted, words):
+    begin = host.journal_end()
+    rooted.does(f"escortctl {words.format(id=rooted.id)} --json >/tmp/answer 2>&1; echo $? >/tmp/code")
+    wait_for(lambda: host.exists("/tmp/code"), 15, "the answer")
+    code, answer = host.read("/tmp/code").strip(), host.read("/tmp/answer")
+    host.run(["rm", "/tmp/code", "/tmp/answer"])
+    assert code == "4" and "support session" in answer, (code, answer)
+    assert tampering(host, begin, f"session {rooted.id} asked for")
+    rooted.does("escortctl status --json >/tmp/answer; echo $? >/tmp/code")  # looking is allowed
+    wait_for(lambda: host.exists("/tmp/code"), 15, "the answer")
+    assert json.loads(host.read("/tmp/answer"))["tier"] == "kill"
+    host.run(["rm", "/tmp/code", "/tmp/answer"])
