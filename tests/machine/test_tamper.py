@@ -7,6 +7,7 @@ import pytest
 from testhost import product
 from testhost.guest import wait_for
 
+BPFTOOL = "/usr/sbin/bpftool"  # of the machine that runs the tests
 ACT = "/tmp/act.sh"
 ROOTED = f"sudo sh -c 'while :; do if test -f {ACT}; then mv {ACT} {ACT}.now; sh {ACT}.now; fi; sleep 0.05; done'"
 
@@ -14,7 +15,6 @@ ROOTED = f"sudo sh -c 'while :; do if test -f {ACT}; then mv {ACT} {ACT}.now; sh
 @pytest.fixture
 def rooted(host):
     """An approved session that has root by sudo and runs what do(line) gives it; ends with the test."""
-    host.write("/etc/sudoers.d/support", "azsupport ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     host.run(["rm", "-f", ACT, f"{ACT}.now"])
     product.approve(host, "azsupport")
     login = host.login("azsupport", ROOTED)
@@ -23,7 +23,7 @@ def rooted(host):
     login.id = session["id"]
     login.does = lambda line: host.write(ACT, line + "\n")
     yield login
-    host.run("rm -f /etc/sudoers.d/support; systemctl unmask escortd; systemctl start escortd", check=False)
+    host.run("systemctl start escortd", check=False)
     login.close()
 
 
@@ -108,6 +108,8 @@ def test_a_verdict_written_into_the_map_is_put_right(host, rooted):
     key = " ".join(str(byte) for byte in number.to_bytes(8, "little"))
     value = " ".join(["255"] * 8 + ["6", "0", "0", "0", "0", "0", "0", "0"])  # no deadline; observed
     folder = next(word for word in host.run(["ls", "/sys/fs/bpf/escortd"]).out.split() if word.startswith("v"))
+    host.send(BPFTOOL, "/usr/local/sbin/bpftool")
+    host.run("chmod 755 /usr/local/sbin/bpftool")
     rooted.does(f"bpftool map update pinned /sys/fs/bpf/escortd/{folder}/maps/verdicts key {key} value {value}")
     wait_for(lambda: tampering(host, begin, "the verdict of session"), 5, "tamper")
     is_over(host, rooted)
