@@ -80,7 +80,10 @@ void add_arguments(std::vector<AllowedCall>& calls) {
     calls.push_back({"tgkill", "abort(3), by itself alone", {is(0, static_cast<std::uint64_t>(::getpid()))}});
     calls.push_back({"prctl", "the helper goes when the daemon goes", {is(0, PR_SET_PDEATHSIG)}});
     calls.push_back({"prctl", "libraries ask, and name themselves", {is(0, PR_SET_NAME)}});
-    calls.push_back({"prctl", "libcap-ng asks", {is(0, PR_CAPBSET_READ)}});
+    for (const auto question : {PR_CAPBSET_READ, PR_GET_SECUREBITS})
+        calls.push_back({"prctl", "libcap-ng asks what there is", {is(0, static_cast<unsigned>(question))}});
+    calls.push_back(
+        {"prctl", "libcap-ng asks what there is", {is(0, PR_CAP_AMBIENT), is(1, PR_CAP_AMBIENT_IS_SET)}});
     calls.push_back({"prlimit64", "limits are read, never set", {{2, kWhole, 0}}});
 
     // Memory that is written is never run.
