@@ -10,6 +10,7 @@ from testhost.guest import wait_for
 
 ACCOUNT = "azsupport"
 NEVER_APPROVED = "vendor-new"
+PASSWORD = "correct horse battery"
 
 
 def ssh_command(host, account):
@@ -67,6 +68,16 @@ def sudo_from_tenant(host, account):
     host.ssh("alice", "sudo", "-u", account, "touch", CANARY)
 
 
+def su_with_a_password(host, account):
+    """From another account, as people do it: nothing of it is root's but su itself."""
+    host.run(["chpasswd"], stdin=f"{account}:{PASSWORD}\n")
+    host.ssh("alice", "su", account, "-c", f"'touch {CANARY}'", stdin=f"{PASSWORD}\n")
+
+
+def runuser(host, account):
+    host.run(["runuser", "-u", account, "--", "touch", CANARY], check=False)
+
+
 def setpriv(host, account):
     host.run(["setpriv", "--reuid", account, "--regid", account, "--clear-groups", "touch", CANARY], check=False)
 
@@ -81,6 +92,30 @@ def cron(host, account):
     host.run("rm -f /run/crond.reboot && systemctl restart cron")
 
 
+def at(host, account):
+    """A job file as `at` leaves it, due: atd looks at it when it starts."""
+    uid, gid = host.run(f"id -u {account}; id -g {account}").out.split()
+    host.run(f"systemctl stop atd && cd /tmp && echo touch {CANARY} | at now && cd /var/spool/cron/atjobs && "
+             f"sed -i 's/^# atrun uid=0 gid=0/# atrun uid={uid} gid={gid}/' a* && chown {account} a* && "
+             "systemctl start atd")
+
+
+def console(host, account):
+    """agetty and login, as on a serial line; the person types until somebody listens."""
+    host.run(f"for i in $(seq 100); do echo 'touch {CANARY}; exit'; sleep 0.2; done | "
+             f"timeout 30 script -qec 'setsid -c agetty -a {account} - linux' /dev/null", check=False)
+
+
+def set_user_id(host, account):
+    """A program of the account's own that anybody may run."""
+    host.run(f"install -o {account} -m 4755 /usr/bin/touch /usr/local/bin/touch-as")
+    host.ssh("alice", "touch-as", CANARY)
+
+
+def machinectl_shell(host, account):
+    host.run(["timeout", "20", "machinectl", "-q", "shell", f"{account}@", "/usr/bin/touch", CANARY], check=False)
+
+
 def systemd_run(host, account):
     host.run(["systemd-run", "-q", "--wait", f"--uid={account}", "touch", CANARY], check=False)
 
@@ -88,8 +123,9 @@ def systemd_run(host, account):
 WAYS = [(ssh_command, "sshd"), (ssh_shell, "sshd"), (sftp, "sshd"), (scp, "sshd"), (scp_legacy, "sshd"),
         (tunnel, "sshd"), (su, "su"), (su_login, "su"), (su_from_tenant, "su"), (sudo, "sudo"),
         (sudo_from_tenant, "sudo"), (cron, "cron"), (setpriv, "other"), (setpriv_in_pid_namespace, "other"),
-        (systemd_run, "systemd")]
-ADMITTED = ("sshd", "su", "sudo")  # require.entries of the policy under test
+        (systemd_run, "systemd"), (machinectl_shell, "systemd"), (at, "at"),
+        (console, "login"), (su_with_a_password, "su"), (runuser, "other"), (set_user_id, "other")]
+ADMITTED = ("sshd", "su", "sudo", "login")  # require.entries of the policy under test
 
 
 def by_name(ways):

@@ -20,6 +20,7 @@ PACKAGES = [
     "systemd", "systemd-sysv", "libpam-systemd", "dbus", "dbus-user-session",
     "openssh-server", "openssh-sftp-server", "openssh-client", "sudo", "cron", "at",
     "procps", "psmisc", "iproute2", "util-linux", "netbase", "python3-minimal", "vim-tiny",
+    "tmux", "screen", "systemd-container",  # ways out and in: servers left behind, machinectl shell
     "waagent",  # a real guest agent, for `principals.units`
     "libbpf1", "libelf1", "zlib1g", "libsystemd0", "libseccomp2", "libyaml-cpp0.7", "libssl3", "libfmt9",
     "libstdc++6", "libgcc-s1", "init-system-helpers",
