@@ -76,6 +76,7 @@ class Daemon {
     void arm_deadline();
     void watch_wall_clock();
     void check_kernel();
+    void mount_bpffs();
     void told_of_tampering(const std::string& what, const std::string& why);
     void check_ring();
     void save_sessions();

@@ -145,15 +145,31 @@ void Daemon::check_kernel() {
     std::vector<std::string> found = agent_.kernel->restore();
     for (const auto& name : repair.missing)
         found.push_back("the pin of " + name);
-    if (!repair.status)
-        agent_.health->degrade("pins", repair.status.error().text(), "systemctl restart escortd");
-    else
+    if (!repair.status) {
+        agent_.health->degrade("pins", repair.status.error().text(), repair.status.error().hint);
+        if (user_managers_) mount_bpffs(); // then the next look puts the pins back
+    } else
         agent_.health->recover("pins");
     if (!found.empty() && found != tampered_)
         told_of_tampering("kernel", fmt::format("{} {} removed or changed, and {} put back",
                                                 fmt::join(found, ", "), found.size() == 1 ? "was" : "were",
                                                 repair.status ? "was" : "could not be"));
     tampered_ = std::move(found);
+}
+
+// Somebody has unmounted it. The daemon sees the host's mounts and can make none: PID 1 does, by a unit of
+// ours.
+void Daemon::mount_bpffs() {
+    (void)bus_->call({"org.freedesktop.systemd1",
+                      "/org/freedesktop/systemd1",
+                      "org.freedesktop.systemd1.Manager",
+                      "StartUnit",
+                      {std::string("escortd-bpffs.service"), std::string("replace")}},
+                     [this](const Result<MessageReader>& answer) {
+                         if (!answer)
+                             agent_.health->degrade("pins", answer.error().text(),
+                                                    "mount -t bpf bpf /sys/fs/bpf");
+                     });
 }
 
 // Nothing says which process did it. Only root could: every support session that has root now is ended.

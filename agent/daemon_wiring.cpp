@@ -7,6 +7,7 @@
 #include "output/records.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
 namespace escort {
 
@@ -145,7 +146,10 @@ void Daemon::watch_folders() {
         auto watch = FolderWatch::open(loop_.get(), folder,
                                        [this](const FolderChange& change) { changed_by(change); });
         if (watch)
-            watches_.push_back(std::move(*watch)); // else it isn't there, or `doctor` says what is missing
+            watches_.push_back(std::move(*watch));
+        else if (::access(folder.c_str(), F_OK) == 0)
+            agent_.health->degrade("folders", watch.error().text(),
+                                   "changes of it by a support session go unseen");
     }
 }
 

@@ -9,7 +9,6 @@
 #include <linux/magic.h>
 #include <openssl/evp.h>
 #include <string_view>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -21,7 +20,6 @@ namespace fs = std::filesystem;
 
 const std::string kVersion = "v" + std::to_string(ESCORT_ABI);
 constexpr std::array<std::string_view, 3> kShared{"labels", "groups", "owner"};
-constexpr const char* kBpffs = "/sys/fs/bpf";
 
 Status make_folder(const std::string& path) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(path, "create", errno);
@@ -43,13 +41,6 @@ Status prepare_pins(const std::string& pins) {
     }
     for (const auto& folder : {"/" + kVersion, "/" + kVersion + "/maps", std::string("/sets")})
         if (auto made = make_folder(pins + folder); !made) return made;
-    return {};
-}
-
-Status mount_bpffs(const std::string& pins) {
-    if (!pins.starts_with(kBpffs) || is_bpffs(kBpffs)) return {};
-    if (::mount("bpf", kBpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0)
-        return fail_errno(kBpffs, "mount", errno);
     return {};
 }
 

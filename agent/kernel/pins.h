@@ -18,8 +18,6 @@ namespace escort {
 
 // Makes the folders of this version. Error: the path isn't on a bpffs, or can't be written.
 [[nodiscard]] Status prepare_pins(const std::string& pins);
-// Mounts a bpffs where the folder's is gone (somebody has unmounted it). Does nothing where one is.
-[[nodiscard]] Status mount_bpffs(const std::string& pins);
 
 [[nodiscard]] std::string map_pin(const std::string& pins, const std::string& map);
 // Folders of other versions' maps.

@@ -92,7 +92,6 @@ Programs& Programs::operator=(Programs&&) noexcept = default;
 Programs::~Programs() = default;
 
 Result<Programs> Programs::start(const ProgramOptions& options) {
-    if (auto mounted = mount_bpffs(options.pins); !mounted) return tl::unexpected(mounted.error());
     if (auto ready = prepare_pins(options.pins); !ready) return tl::unexpected(ready.error());
     // Left behind by a start that didn't get to its end: it does nothing, and never will.
     const std::uint64_t owner = pinned_owner(options.pins);
@@ -299,8 +298,7 @@ Programs::Repair Programs::repair() {
         if (pinned(path)) return;
         repair.missing.push_back(name);
         if (!repair.status) return;
-        repair.status = mount_bpffs(pins_);
-        if (repair.status) repair.status = prepare_pins(pins_);
+        repair.status = prepare_pins(pins_);
         if (!repair.status) return;
         if (!pinned(folder_) && ::mkdir(folder_.c_str(), 0700) != 0)
             repair.status = fail_errno(folder_, "create", errno);
