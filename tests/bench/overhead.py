@@ -1,8 +1,8 @@
 """tools/bench overhead: what the agent costs everybody else, and what auditd costs for the nearest job.
 
 A tenant's getppid loop and posix_spawn of /bin/true, with nothing attached and with each set of hooks in turn, again
-and again on one host, at idle and beside a busy support session. Ratios of medians to the same with nothing attached,
-by processor time, which this machine's other load disturbs least, and by the clock. Asserts nothing.
+and again on one host, at idle and beside a busy support session. Ratios to what was measured just before with nothing
+attached, by processor time, which this machine's other load disturbs least, and by the clock. Asserts nothing.
 """
 
 import argparse
@@ -26,8 +26,9 @@ TENANT = "alice"
 PACE = "/usr/local/bin/pace"
 SETTINGS = "/etc/escortd/escortd.yaml"
 PINS = "/sys/fs/bpf/escortd"
-SLICES, CALLS, SPAWNS = 6, 4000, 4
+SLICES, CALLS, SPAWNS = 10, 4000, 4
 ACTS = ("getppid", "spawn")
+Slices = list[dict[str, float]]  # what pace printed
 TARGETS = {"getppid": "at most 1.02", "spawn": "at most 1.01"}
 
 
@@ -60,7 +61,7 @@ class Bench:
             self.hooks[mode] = self.host.ask("status")["hooks"]
         self.on = mode
 
-    def pace(self) -> list[dict[str, float]]:
+    def pace(self) -> Slices:
         """By a login of the tenant's, so that audit's login uid is set."""
         done = self.host.ssh(TENANT, f"{PACE} {SLICES} {CALLS} {SPAWNS}", timeout=120)
         assert done.ok, done.err
@@ -83,21 +84,26 @@ class Bench:
         _ = login.close() if hasattr(login, "close") else login.communicate(timeout=10)
 
 
-def report(load: str, hooks: dict[str, str], taken: dict[str, list[dict[str, float]]]) -> None:
-    for mode in taken:
-        name = mode if mode not in hooks else f"escortd, hooks: {mode}"
+def middle(slices: Slices, key: str) -> float:
+    return statistics.median(each[key] for each in slices)
+
+
+def report(load: str, hooks: dict[str, str], taken: dict[str, list[tuple[Slices, Slices]]]) -> None:
+    """taken: of each mode, round by round, what was measured just before with nothing attached, and with it."""
+    for mode, rounds in taken.items():
+        name = f"escortd, hooks: {mode}" if mode in hooks else mode
         name += f" ({hooks[mode]})" if mode == "auto" else ""
         for act in ACTS:
             cells = []
             for key in (act, f"{act}_wall"):
-                here = statistics.median(each[key] for each in taken[mode])
-                there = statistics.median(each[key] for each in taken["off"])
-                cells.append(f"{here / there:>8.3f}")
-            middle = statistics.median(each[act] for each in taken[mode])
-            shown = f"{middle:.0f} ns" if act == "getppid" else f"{middle / 1e6:.2f} ms"
+                # Of each pair, since the machine's load drifts.
+                ratio = statistics.median(middle(on, key) / middle(off, key) for off, on in rounds)
+                cells.append(f"{ratio:>8.3f}")
+            off, on = (middle(sum((each[side] for each in rounds), []), act) for side in (0, 1))
+            unit, scale = ("ns", 1) if act == "getppid" else ("us", 1000)
+            shown = f"{off / scale:.0f} -> {on / scale:.0f} {unit}"
             target = TARGETS[act] if mode == "auto" else ""
-            print(f"{load:<6} {name:<36} {act:<8} {shown:>10} {cells[0]} {cells[1]}   {target}", flush=True)
-
+            print(f"{load:<6} {name:<36} {act:<8} {shown:>18} {cells[0]} {cells[1]}   {target}", flush=True)
 
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools/bench overhead")
@@ -119,16 +125,18 @@ def main(words: list[str]) -> int:
         host.run("sed -i /pam_escort/d /etc/pam.d/common-*")
         bench = Bench(host, audit)
         bench.on = "auto"
-        print(f"{'load':<6} {'':<36} {'act':<8} {'median':>10} {'by CPU':>8} {'by clock':>8}   target")
+        print(f"{'load':<6} {'':<36} {'act':<8} {'medians':>18} {'by CPU':>8} {'by clock':>8}   target")
         for load in ("idle", "busy"):
-            taken: dict[str, list[dict[str, float]]] = defaultdict(list)
+            taken: dict[str, list[tuple[Slices, Slices]]] = defaultdict(list)
             for turn in range(options.rounds):
                 modes = options.modes.split(",")
                 for mode in modes[turn % len(modes):] + modes[:turn % len(modes)]:
+                    pair = []
                     for each in ("off", mode):
                         bench.switch(each)
                         with bench.busy(load == "busy"):
-                            taken[each] += bench.pace()
+                            pair.append(bench.pace())
+                    taken[mode].append((pair[0], pair[1]))
             report(load, bench.hooks, taken)
     return 0
 
