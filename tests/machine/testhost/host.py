@@ -31,7 +31,7 @@ exec 3<&0
 { cat >/dev/null; echo 1 >"/sys/fs/cgroup/$1/cgroup.kill"; } <&3 &
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=1
 exec systemd-nspawn -q -D "$4/root" --boot --register=no --keep-unit --private-network --console=read-only \
-    --capability=all --system-call-filter="bpf perf_event_open @keyring pidfd_getfd kcmp" \
+    --capability=all --system-call-filter="bpf perf_event_open @keyring pidfd_getfd kcmp fanotify_init fanotify_mark" \
     --bind="$4/bpf:/sys/fs/bpf" --bind=/sys/kernel/tracing --hostname=escort-host </dev/null 3<&-
 """
 
