@@ -59,6 +59,8 @@ void Sessions::on_event(const escort_event& event) {
     case ESCORT_EVENT_LAST:
         // While a new version took over, the count may have been behind.
         if (const auto facts = kernel_.session(event.id); facts && facts->live > 0) break;
+        // It ended while no daemon was there: reconcile() writes its end.
+        if (table_.find(event.id) == nullptr && restored_.contains(session_name(event.id))) break;
         ender_.last_task_gone(event.id, event.time_ns);
         break;
     case ESCORT_EVENT_EXEMPT:

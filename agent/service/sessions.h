@@ -150,6 +150,7 @@ class Sessions {
     [[nodiscard]] std::optional<Governed> governed_of(const escort_event& event) const;
     [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks);
+    void ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept);
     void judge(Session& session);
     void judge_user_manager(Session& session);
     // The verdict, or the one that the policy of an account gives which the session has turned into.

@@ -35,12 +35,13 @@ std::string unit_of(std::uint32_t pid) {
 
 void Sessions::found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks) {
     const escort_task* task = eldest(tasks, id);
-    if (task == nullptr) {
-        if (facts.live <= 0) kernel_.forget(id, {});
-        return; // its last task is on its way out: the event comes
-    }
     const auto entry = static_cast<Entry>(facts.entry);
     const auto kept = restored_.find(session_name(id));
+    if (task == nullptr) {
+        if (facts.live > 0) return; // its last task is on its way out: the event comes
+        if (kept == restored_.end()) return kernel_.forget(id, {});
+        return ended_unseen(id, facts, kept->second);
+    }
     std::string unit;
     if (entry == Entry::unit) unit = kept != restored_.end() ? kept->second.unit : unit_of(task->tgid);
     const auto governed = unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(unit);
@@ -88,6 +89,40 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
         return;
     }
     judge(added);
+}
+
+// It was known to the daemon before this one, and ended while none was there.
+void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept) {
+    const auto governed =
+        kept.unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(kept.unit);
+    const auto verdict = kernel_.verdict(id);
+    Session session;
+    session.id = id;
+    session.account = governed ? governed->account : "uid " + std::to_string(facts.uid);
+    if (governed) session.policy = governed->policy->name;
+    session.unit = kept.unit;
+    session.uid = facts.uid;
+    session.entry = static_cast<Entry>(facts.entry);
+    session.opened_boot_ns = facts.opened_ns;
+    const Moment now = time_.now();
+    session.started = now.trusted - static_cast<std::int64_t>((now.boot_ns - facts.opened_ns) / kNsPerSecond);
+    session.verdict.approval = kept.approval;
+    session.proven = kept.proven;
+    session.user_manager = kept.user_manager;
+    session.reported = true;
+    const bool past = verdict && verdict->deadline_ns <= now.boot_ns;
+    if (verdict && ((verdict->flags & ESCORT_VERDICT_DEAD) != 0 || past)) {
+        session.stage = Stage::ending;
+        session.action = "kill";
+        session.verdict.ruling = Ruling::denied;
+        session.verdict.reason = attackers_.erase(id) != 0 ? Reason::restricted
+                                 : past                    ? Reason::expired
+                                                           : session.verdict.reason;
+        session.verdict.reasons = {session.verdict.reason};
+    }
+    restored_.erase(session_name(id));
+    table_.add(std::move(session));
+    finish({id, 0, 0});
 }
 
 void Sessions::reconcile() {

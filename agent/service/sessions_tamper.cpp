@@ -59,8 +59,11 @@ std::vector<std::string> Sessions::end_suspects() {
     const auto tasks = kernel_.labelled(0);
     if (!tasks) return names;
     std::set<std::uint64_t> suspects;
-    for (const auto& task : *tasks)
-        if (is_root(task)) suspects.insert(task.id);
+    for (const auto& task : *tasks) {
+        const Session* session = table_.find(task.id);
+        // sshd's own process of the connection is root and labelled too, and is the host's program.
+        if (session != nullptr && is_root(task) && task.tgid != session->pid) suspects.insert(task.id);
+    }
     for (const auto id : suspects)
         if (end_attacker(id)) names.push_back(session_name(id));
     return names;

@@ -37,9 +37,8 @@ def tampering(host, begin, what=""):
 
 def is_over(host, login):
     wait_for(login.over, 15, "the end of the session")
-    wait_for(lambda: not [each for each in host.ask("sessions") if each["id"] == login.id], 10, "its end in the table")
-    killed = host.journal("session_killed", session=login.id)
-    assert killed and killed[-1]["ESCORT_REASON"] == "restricted", killed
+    killed = wait_for(lambda: host.journal("session_killed", session=login.id), 10, "the record of its end")
+    assert killed[-1]["ESCORT_REASON"] == "restricted", killed
 
 
 def is_enforced(host):
