@@ -193,6 +193,7 @@ int escort_wind_clock(void* ctx) {
     cell = bpf_map_lookup_elem(&clock, &zero);
     if (!cell || !cfg) return 1;
     cell->seen.carrier = find_carrier(cfg);
+    cell->seen.tick_ns = bpf_ktime_get_boot_ns();
     error = bpf_timer_init(&cell->timer, &clock, CLOCK_BOOTTIME);
     if (error && error != -EBUSY) return 2; /* EBUSY: it was wound up before */
     if (bpf_timer_set_callback(&cell->timer, on_tick)) return 3;

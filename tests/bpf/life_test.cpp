@@ -275,11 +275,12 @@ TEST_CASE(
         REQUIRE(pipe(gate) == 0);
         Child child([&] {
             syscall(SYS_setresuid, kSupport, kSupport, 0);
+            if (act == 2) syscall(SYS_setresuid, -1, 0, -1); // so that the change asks for the capability
             char byte = 0;
             if (read(gate[0], &byte, 1) != 1) _exit(3);
             if (act == 0 && fork() == 0) _exit(0);
             if (act == 1) execl("/bin/true", "true", nullptr);
-            if (act == 2) syscall(SYS_setresuid, 0, 0, 0);
+            if (act == 2) syscall(SYS_setresuid, kTenant, kTenant, kTenant);
         });
         REQUIRE(eventually([&] { return kernel.state.sessions().size() == 1; }));
         const auto id = only_session(kernel);
