@@ -286,8 +286,10 @@ void Daemon::save_sessions() {
     reserved_ = std::max(reserved_, agent_.kernel->next_number() + kNumbersReserved);
     const SessionState state{boot_, reserved_, agent_.sessions->kept()};
     if (auto saved = save_session_state(agent_.settings.paths.state + "/sessions.json", state); !saved)
-        agent_.health->degrade("state", saved.error().text(),
+        agent_.health->degrade("state: sessions", saved.error().text(),
                                "check space and permissions of the state folder");
+    else
+        agent_.health->recover("state: sessions");
 }
 
 int Daemon::on_event(void* self, void* data, std::size_t size) {

@@ -79,10 +79,15 @@ void Daemon::tick() {
     if (ticks_ % kTicksToSave == 0) {
         agent_.documents->scan(); // what could not be persisted, or was missed
         if (auto saved = agent_.store->save_time(now); !saved)
-            agent_.health->degrade("state", saved.error().text(),
+            agent_.health->degrade("state: time", saved.error().text(),
                                    "check space and permissions of the state folder");
+        else
+            agent_.health->recover("state: time");
     }
-    if (agent_.sessions && agent_.kernel->next_number() >= reserved_) save_sessions();
+    // Also until it works again: a full disk has room some time.
+    if (agent_.sessions && (agent_.kernel->next_number() >= reserved_ ||
+                            agent_.health->conditions().contains("state: sessions")))
+        save_sessions();
     if (agent_.policies->account_files_changed() || ticks_ % kTicksToRefresh == 0) agent_.policies->refresh();
     if (agent_.sessions && ticks_ % kTicksToReconcile == 0 && !agent_.sessions->table().live().empty())
         agent_.sessions->reconcile();
@@ -187,9 +192,9 @@ void Daemon::check_ring() {
     if (!agent_.kernel) return;
     const std::uint64_t lost = agent_.kernel->counters()[ESCORT_COUNT_RING_FULL];
     if (lost <= ring_lost_) return;
-    agent_.journal->write(events_dropped(lost - ring_lost_, DropPlace::kernel));
-    ring_lost_ = lost;
     agent_.sessions->reconcile();
+    // Told when there is room for it: a flood fills the journal's queue as well.
+    if (agent_.journal->write(events_dropped(lost - ring_lost_, DropPlace::kernel))) ring_lost_ = lost;
 }
 
 } // namespace escort

@@ -46,13 +46,15 @@ Status Journal::attach(sd_event* loop) {
     return {};
 }
 
-void Journal::write(const Record& record) {
+bool Journal::write(const Record& record) {
     std::string datagram = encode(record, context_);
     flush(); // what waits goes first
-    if (queue_.empty() && send(datagram) == Sent::yes) return;
+    if (queue_.empty() && send(datagram) == Sent::yes) return true;
     // What sessions run may fill half of the queue: the other half is for verdicts.
     const std::size_t share = record.event == Event::session_exec ? 2 : 1;
-    if (queue_.size() >= kQueueRecords / share || queue_bytes_ + datagram.size() > kQueueBytes / share) {
+    const bool full =
+        queue_.size() >= kQueueRecords / share || queue_bytes_ + datagram.size() > kQueueBytes / share;
+    if (full) {
         ++dropped_;
         ++dropped_unreported_;
     } else {
@@ -60,6 +62,7 @@ void Journal::write(const Record& record) {
         queue_.push_back(std::move(datagram));
     }
     arm();
+    return !full;
 }
 
 void Journal::flush() {

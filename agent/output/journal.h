@@ -47,8 +47,8 @@ class Journal {
     // For records from now on: the tier and the policy are known only after the first of them.
     void set_context(Context context) { context_ = std::move(context); }
 
-    // Sends, or queues, or counts. Never blocks.
-    void write(const Record& record);
+    // Sends, or queues, or counts. Never blocks. false: counted only, since the queue is full.
+    bool write(const Record& record);
 
     // Sends what waits, as far as it goes.
     void flush();

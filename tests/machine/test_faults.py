@@ -175,7 +175,6 @@ def test_file_descriptors_used_up(host, programs, session):
         wait_for(lambda: not host.processes(ACCOUNT), 30, "the end of a session past its deadline")
     finally:
         host.run(["prlimit", f"--pid={pid}", f"--nofile={before}:"])
-    product.approve(host, "vendor-two")  # a document is taken and kept again
     wait_for(lambda: host.escortctl("status", check=False).code == 0, 10, f"a healthy daemon: {host.ask('status')}")
     assert main_pid(host) == pid, "it has lived through it"
     nothing_left(host)
