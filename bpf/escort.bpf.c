@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* The hooks of tier `kill`: they gather, decide.h decides, and a refused task gets SIGKILL before its next
- * instruction in user mode. One set of decisions, two sets of hooks for the change of identity: fentry where
- * the kernel has BPF trampolines, syscall tracepoints where it hasn't. */
+ * instruction in user mode. One set of decisions, three sets of hooks for the change of identity, of which
+ * the daemon attaches the first that this kernel has: a trampoline at commit_creds (here), the tracepoint of
+ * capability checks (capability.h), the system calls' tracepoints (here).
+ *
+ *   exec_record.h  what sessions run            clock.h  what ends them while the daemon is down
+ *   units.h        listed units' own programs   iter.h   tasks, listed */
 #include "exec_record.h"
 #include "session.h"
 #include "units.h"
