@@ -14,6 +14,8 @@ from conftest import CANARY
 from testhost import native, product
 from testhost.guest import wait_for
 
+pytestmark = pytest.mark.once
+
 ACCOUNT = "azsupport"
 CHURN = int(os.environ.get("ESCORT_CHURN", "50000"))  # processes, in a minute at most
 KILLED = int(os.environ.get("ESCORT_CHURN_KILLED", "200"))  # sessions, beside them

@@ -6,8 +6,11 @@ The wall clock is the machine's own: it is set in the virtual machine alone (tes
 import contextlib
 import time
 
+import pytest
 from testhost import product
 from testhost.guest import wait_for
+
+pytestmark = pytest.mark.once
 
 ACCOUNT = "azsupport"
 LIFETIME = 12  # seconds of an approval; the daemon is gone well before

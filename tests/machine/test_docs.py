@@ -7,6 +7,8 @@ import pytest
 from testhost import Host, product
 from testhost.image import REPO
 
+pytestmark = pytest.mark.once
+
 
 def blocks(path: str) -> list[tuple[str, str, int]]:
     """The shell blocks of a document: (kind, commands, line). Kind: "" must succeed, "fails" must not,

@@ -219,6 +219,8 @@ def test_dbus_gone(host, session):
 
 GARBAGE = r"""
 import os, sys
+
+pytestmark = pytest.mark.once
 for number in range(int(sys.argv[2])):
     path = f"{sys.argv[1]}/.garbage-{number}"
     with open(path, "wb") as file:

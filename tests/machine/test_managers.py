@@ -8,6 +8,8 @@ from conftest import CANARY
 from testhost import product
 from testhost.guest import wait_for
 
+pytestmark = pytest.mark.once
+
 ACCOUNT, UID = "azsupport", 1001
 MANAGER = f"user@{UID}.service"
 LEFT_BEHIND = "/usr/bin/sleep 7201"

@@ -6,6 +6,8 @@ import pytest
 from testhost import Host, product
 from testhost.image import REPO
 
+pytestmark = pytest.mark.once
+
 
 def output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout

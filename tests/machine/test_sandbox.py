@@ -6,6 +6,8 @@ import pytest
 from testhost import product
 from testhost.guest import wait_for
 
+pytestmark = pytest.mark.once
+
 # agent/sandbox/capabilities.h, by capabilities(7)'s numbers.
 KILL, DAC_OVERRIDE, SETUID, SYS_PTRACE, SYS_ADMIN, PERFMON, BPF = 5, 1, 7, 19, 21, 38, 39
 KEPT = sum(1 << each for each in (KILL, DAC_OVERRIDE, SETUID, SYS_PTRACE, SYS_ADMIN, PERFMON, BPF))

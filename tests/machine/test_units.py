@@ -8,6 +8,8 @@ from testhost import product
 from testhost.broker import Broker
 from testhost.guest import wait_for
 
+pytestmark = pytest.mark.once
+
 UNIT = "runner.service"
 ISSUER = "https://units.example.gov"
 AGENT = "/usr/local/lib/runner.py"

@@ -10,6 +10,8 @@ from testhost import product
 from testhost.guest import wait_for
 from testhost.image import build_dir
 
+pytestmark = pytest.mark.once
+
 CANARY = "/tmp/canary"
 # A session that forks all the time, and says so by a growing file.
 FORKING = "while :; do /bin/echo x >>/tmp/grows; sleep 0.02; done"

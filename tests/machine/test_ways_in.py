@@ -8,6 +8,8 @@ from conftest import CANARY
 from testhost import product
 from testhost.guest import wait_for
 
+pytestmark = pytest.mark.once
+
 ACCOUNT = "azsupport"
 NEVER_APPROVED = "vendor-new"
 PASSWORD = "correct horse battery"

@@ -10,6 +10,8 @@ from conftest import CANARY
 from testhost import native, product
 from testhost.guest import wait_for
 
+pytestmark = pytest.mark.once
+
 ACCOUNT, UID = "azsupport", 1001
 PROGRAM = f"{native.THERE}/ways_out"
 ELSEWHERE = "/sys/fs/cgroup/elsewhere"
