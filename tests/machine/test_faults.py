@@ -13,6 +13,8 @@ from testhost import native, product
 from testhost.broker import Broker
 from testhost.guest import wait_for
 
+pytestmark = pytest.mark.once
+
 ACCOUNT = "azsupport"
 NEVER_APPROVED = "vendor-new"
 STATE = "/var/lib/escortd/state"
@@ -220,7 +222,6 @@ def test_dbus_gone(host, session):
 GARBAGE = r"""
 import os, sys
 
-pytestmark = pytest.mark.once
 for number in range(int(sys.argv[2])):
     path = f"{sys.argv[1]}/.garbage-{number}"
     with open(path, "wb") as file:
