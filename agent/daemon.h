@@ -83,6 +83,7 @@ class Daemon {
     void look_up(const std::set<std::uint32_t>& uids);
 
     static int on_signal(sd_event_source*, const signalfd_siginfo*, void* self);
+    static int on_settle(sd_event_source*, std::uint64_t, void* self);
     static int on_tick(sd_event_source*, std::uint64_t, void* self);
     static int on_deadline(sd_event_source*, std::uint64_t, void* self);
     static int on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self);
@@ -104,7 +105,8 @@ class Daemon {
     ring_buffer* ring_ = nullptr;
     Fd clock_;
     std::vector<Source> sources_;
-    Source tick_, deadline_, clock_source_;
+    Source tick_, deadline_, clock_source_, settle_;
+    unsigned settle_looks_ = 0;
     std::vector<KernelRule> rules_;     // in force
     std::vector<std::string> tampered_; // what the last look at the kernel found changed
     std::uint64_t ticks_ = 0;

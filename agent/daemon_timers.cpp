@@ -15,8 +15,12 @@ namespace escort {
 
 namespace {
 constexpr std::uint64_t kTickUs = 1'000'000;
+constexpr std::uint64_t kSettleUs =
+    20'000;                            // a look at the sessions that end while the daemon is asked to stop
+constexpr unsigned kSettleLooks = 100; // so many, then it stops all the same
 constexpr std::uint64_t kTicksToSave = 60;
 constexpr std::uint64_t kTicksToReconcile = 30;
+constexpr std::uint64_t kTicksToAskAgain = 5;
 constexpr std::uint64_t kTicksToRefresh = 300; // accounts of a directory that no local file tells of
 } // namespace
 
@@ -41,7 +45,7 @@ void Daemon::start_timers() {
     arm_deadline();
 }
 
-int Daemon::on_signal(sd_event_source* source, const signalfd_siginfo*, void* self) {
+int Daemon::on_signal(sd_event_source*, const signalfd_siginfo*, void* self) {
     auto& daemon = *static_cast<Daemon*>(self);
     if (daemon.agent_.sessions)
         if (const auto stoppers = daemon.agent_.sessions->end_stoppers(); !stoppers.empty())
@@ -49,7 +53,24 @@ int Daemon::on_signal(sd_event_source* source, const signalfd_siginfo*, void* se
                 "stop",
                 fmt::format("a support session asked for it, and was ended: {}", fmt::join(stoppers, ", ")),
                 "systemctl start escortd; what is pinned goes on deciding"));
-    return sd_event_exit(sd_event_source_get_event(source), 0);
+    return on_settle(nullptr, 0, self);
+}
+
+// Sessions that are ending end under its eyes, so that their records have a reason: within 2 s, if they can.
+int Daemon::on_settle(sd_event_source* source, std::uint64_t, void* self) {
+    auto& daemon = *static_cast<Daemon*>(self);
+    const bool waits = daemon.agent_.sessions && !daemon.agent_.sessions->ending().empty();
+    if (!waits || ++daemon.settle_looks_ > kSettleLooks) return sd_event_exit(daemon.loop_.get(), 0);
+    if (source == nullptr) {
+        if (daemon.settle_) return 0; // asked twice
+        if (sd_event_add_time_relative(daemon.loop_.get(), &source, CLOCK_MONOTONIC, kSettleUs, 1000,
+                                       on_settle, self) < 0)
+            return sd_event_exit(daemon.loop_.get(), 0);
+        daemon.settle_.reset(source);
+        return 0;
+    }
+    sd_event_source_set_time_relative(source, kSettleUs);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 int Daemon::on_tick(sd_event_source* source, std::uint64_t, void* self) {
@@ -89,6 +110,9 @@ void Daemon::tick() {
                             agent_.health->conditions().contains("state: sessions")))
         save_sessions();
     if (agent_.policies->account_files_changed() || ticks_ % kTicksToRefresh == 0) agent_.policies->refresh();
+    // PID 1 comes back on the bus a moment after the bus itself.
+    if (ticks_ % kTicksToAskAgain == 0 && agent_.health->conditions().contains("user_managers"))
+        mask_user_managers();
     if (agent_.sessions && ticks_ % kTicksToReconcile == 0 && !agent_.sessions->table().live().empty())
         agent_.sessions->reconcile();
     arm_deadline();

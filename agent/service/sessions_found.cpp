@@ -110,7 +110,7 @@ void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const
     session.proven = kept.proven;
     session.user_manager = kept.user_manager;
     session.reported = true;
-    const bool past = verdict && verdict->deadline_ns <= now.boot_ns;
+    const bool past = verdict && verdict->deadline_ns != 0 && verdict->deadline_ns <= now.boot_ns;
     if (verdict && ((verdict->flags & ESCORT_VERDICT_DEAD) != 0 || past)) {
         session.stage = Stage::ending;
         session.action = "kill";

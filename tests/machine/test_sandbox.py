@@ -73,17 +73,23 @@ def test_its_root_is_the_hosts_and_its_network_is_none(host):
     assert [line.split(":")[0].strip() for line in links] == ["lo"]
 
 
-def test_a_bpf_filesystem_taken_away_is_missed_and_one_mounted_on_the_host_is_seen(host):
+def test_a_bpf_filesystem_taken_away_is_mounted_again_and_holds_all_it_held(host):
+    product.approve(host, "azsupport")
+    login = host.login("azsupport", "sleep 100")
+    (session,) = wait_for(lambda: product.sessions(host, "azsupport"), 15, "the session")
+    pins = "cd /sys/fs/bpf/escortd && find . -type f | sort"
+    before, begin = host.run(pins).out, host.journal_end()
     host.run("umount -l /sys/fs/bpf")
-    try:
-        wait_for(lambda: "bpf" not in host.run(f"cut -d' ' -f3 /proc/{pid_of(host)}/mounts").out.split(), 5, "its end")
-    finally:
-        host.run("systemctl start escortd-bpffs")
-        wait_for(lambda: "bpf" in host.run(f"cut -d' ' -f3 /proc/{pid_of(host)}/mounts").out.split(), 5, "a new one")
-        host.run("systemctl restart escortd")
-    assert host.ask("status")["healthy"] is True
-    product.set_policy(host, product.policy("enforce"))
-    assert not host.ssh("azsupport", "true").ok
+    assert not host.ssh("vendor-new", "true").ok  # the daemon's own descriptors keep the programs attached
+    wait_for(lambda: host.run(pins, check=False).out == before, 10, "the pins on a new filesystem")
+    wait_for(lambda: host.ask("status")["healthy"], 5, "a healthy daemon")
+    assert host.journal("tamper", after=begin)
+    host.run("systemctl restart escortd")  # adopts them
+    assert [each["id"] for each in product.sessions(host, "azsupport")] == [session["id"]] and not login.over()
+    host.run(["rm", "-f", "/tmp/canary"])
+    host.run("setpriv --reuid azsupport --clear-groups touch /tmp/canary", check=False)
+    assert not host.exists("/tmp/canary")
+    login.close()
 
 
 def test_the_helper_is_started_again_from_inside(host):

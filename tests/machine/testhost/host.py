@@ -85,6 +85,8 @@ class Host(Guest):
                 stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
         self.leader = wait_for(self._find_leader, 20, "the container's PID 1")
         wait_for(lambda: self._bus_answers() or self._nspawn_ended(), 30, "the host's systemd")
+        # From here on the BPF filesystem is the host's alone: unmounted there, it is gone.
+        subprocess.run(["nsenter", "-t", str(self._nspawn.pid), "-m", "umount", f"{self._mounts}/bpf"], check=True)
         (self._tree() / _HANDS).mkdir()
         state = self.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=60)
         if state.out.strip() != "running":
