@@ -67,9 +67,8 @@ void KernelState::restore_rules(std::vector<std::string>& changed) {
         previous = key;
     same = same && keys == in_force_.size() &&
            std::all_of(in_force_.begin(), in_force_.end(), [this](const KernelRule& rule) {
-               escort_rule found{};
-               return bpf_map_lookup_elem(inner_.get(), &rule.key, &found) == 0 &&
-                      std::memcmp(&found, &rule.value, sizeof found) == 0;
+               KernelRule found{rule.key, {}};
+               return bpf_map_lookup_elem(inner_.get(), &rule.key, &found.value) == 0 && found == rule;
            });
     if (same) return;
     changed.emplace_back("the rules");

@@ -158,8 +158,8 @@ std::vector<AllowedCall> make_table() {
 } // namespace
 
 std::span<const AllowedCall> allowed_calls() {
-    static const std::vector<AllowedCall> kCalls = make_table();
-    return kCalls;
+    static const std::vector<AllowedCall> table = make_table();
+    return table;
 }
 
 } // namespace escort

@@ -40,7 +40,7 @@ def masked(host):
 def login(host, *command: str, options=()):
     opened = host.login(ACCOUNT, *command, options=options)
     try:
-        wait_for(lambda: product.sessions(host, ACCOUNT), 10, "the session")
+        wait_for(lambda: product.sessions(host, ACCOUNT) and alive(host), 10, "the session")
         yield opened
     finally:
         opened.close()

@@ -38,7 +38,7 @@ def session(vm, *command: str, options=()):
     product.approve(vm, ACCOUNT, f"{LIFETIME}s")
     login = vm.login(ACCOUNT, *command, options=options)
     try:
-        vm.wait_for(lambda: product.sessions(vm, ACCOUNT), 20, "the session")
+        vm.wait_for(lambda: product.sessions(vm, ACCOUNT) and alive(vm), 20, "the session")
         yield
     finally:
         login.close()

@@ -74,6 +74,7 @@ def end_group(process: subprocess.Popen) -> None:
     """SIGKILL for a process started with start_new_session, and for what it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    process.kill()  # where it leads no group
 
 
 class Guest:
