@@ -142,7 +142,8 @@ void add_process(std::vector<AllowedCall>& calls) {
     // Leaks are looked for at the end by a thread that traces the others: no daemon that is installed has
     // these.
     add(calls, "LeakSanitizer, only in a build with it",
-        {"ptrace", "process_vm_readv", "prctl", "personality", "clone", "mmap", "mprotect", "tgkill"});
+        {"ptrace", "process_vm_readv", "prctl", "personality", "clone", "mmap", "mprotect", "tgkill",
+         "getdents", "sigaltstack", "sched_yield", "wait4", "prlimit64"});
 #endif
 }
 
