@@ -90,9 +90,8 @@ PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case),
          Part("vm", pytest_command("vm"), 1200, pytest)]
 
 
-# Left out when everything runs: the unit tests run under the sanitizers then, those of the kernel programs without;
-# a second run of each costs minutes.
-ONCE = ("unit", "bpf (asan)")
+# Left out when everything runs: a second run of the kernel programs' tests costs minutes.
+ONCE = ("bpf (asan)",)
 
 
 def chosen() -> list[Part]:
