@@ -142,8 +142,11 @@ void add_process(std::vector<AllowedCall>& calls) {
     // Leaks are looked for at the end by a thread that traces the others: no daemon that is installed has
     // these.
     add(calls, "LeakSanitizer, only in a build with it",
-        {"ptrace", "process_vm_readv", "prctl", "personality", "clone", "mmap", "mprotect", "tgkill",
-         "getdents", "sigaltstack", "sched_yield", "wait4", "prlimit64"});
+        {"ptrace", "process_vm_readv", "personality", "clone", "mmap", "mprotect", "tgkill", "getdents",
+         "sigaltstack", "sched_yield", "wait4", "prlimit64"});
+    for (const auto request : {PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_PTRACER})
+        calls.push_back(
+            {"prctl", "LeakSanitizer, only in a build with it", {is(0, static_cast<unsigned>(request))}});
 #endif
 }
 

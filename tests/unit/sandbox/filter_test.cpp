@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <string_view>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -19,23 +20,23 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ESCORT_WITHOUT_SANITIZER false // the filter lets LeakSanitizer trace there
-#endif
-#endif
-#ifndef ESCORT_WITHOUT_SANITIZER
-#define ESCORT_WITHOUT_SANITIZER true
-#endif
+#include <vector>
 
 namespace escort {
 
 namespace {
 
+// The table as an installed daemon has it: without what a build with sanitizers adds.
+std::vector<AllowedCall> installed_calls() {
+    std::vector<AllowedCall> calls;
+    for (const auto& call : allowed_calls())
+        if (!std::string_view(call.reason).starts_with("LeakSanitizer")) calls.push_back(call);
+    return calls;
+}
+
 // What becomes of `trial` behind the filter.
 int tried(const std::function<int()>& trial) {
-    return in_child([] { return load_filter().has_value(); }, trial);
+    return in_child([] { return load_filter(installed_calls()).has_value(); }, trial);
 }
 
 int call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0) {
@@ -61,7 +62,9 @@ TEST_CASE("filter: no program but the daemon's own can be started") {
 }
 
 TEST_CASE("filter: its own program can be started") {
-    CHECK(tried([] { return start(kOwnProgram) == EPERM ? EPERM : 0; }) != EPERM);
+    // It begins with what its own build needs.
+    CHECK(in_child([] { return load_filter().has_value(); },
+                   [] { return start(kOwnProgram) == EPERM ? EPERM : 0; }) != EPERM);
 }
 
 TEST_CASE("filter: no socket that reaches a network") {
@@ -72,8 +75,7 @@ TEST_CASE("filter: no socket that reaches a network") {
     CHECK(tried([] { return outcome(::socket(AF_UNIX, SOCK_STREAM, 0)); }) == kOpened);
 }
 
-TEST_CASE("filter: other processes are looked at, never traced or changed" *
-          doctest::skip(!ESCORT_WITHOUT_SANITIZER)) {
+TEST_CASE("filter: other processes are looked at, never traced or changed") {
     const long self = ::getpid();
     CHECK(tried([&] { return call(SYS_ptrace, PTRACE_ATTACH, self); }) == EPERM);
     CHECK(tried([&] { return call(SYS_process_vm_writev, self); }) == EPERM);
