@@ -262,7 +262,6 @@ struct escort_exec {
 /* ---- Task iterator ---- */
 enum escort_iter_mode {
     ESCORT_ITER_LABELLED = 1, /* every task with a label (of `id`, when that is not 0) */
-    ESCORT_ITER_CGROUP = 2,   /* every task of cgroup `id`, labelled or not */
     ESCORT_ITER_ADOPT = 3,    /* label principals' tasks that have none; emit those and unknown uids */
 };
 struct escort_iter_request {

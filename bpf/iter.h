@@ -85,7 +85,6 @@ int escort_tasks(struct bpf_iter__task* ctx) {
 
     if (request->mode == ESCORT_ITER_LABELLED && (!out.id || (request->id && out.id != request->id)))
         return 0;
-    if (request->mode == ESCORT_ITER_CGROUP && out.cgroup_id != request->id) return 0;
     if (request->mode == ESCORT_ITER_ADOPT) {
         if (out.id || gone) return 0;
         out.id = adopt(task, out.uid, cfg, &out.flags);

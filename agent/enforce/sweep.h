@@ -21,9 +21,8 @@ struct SweepResult {
 
 // The sessions must be dead in the verdict map already: else what they fork meanwhile lives. Each process is
 // held by a pidfd and its label looked up through that pidfd before it is signalled, so a pid that was reused
-// is never hit. A thread
-// whose process is not of the session is left to the kernel's own hooks. Needs ten free descriptors. The
-// result has an entry for each of `ids`.
+// is never hit. A thread whose process is not of the session is left to the kernel's own hooks. Needs ten
+// free descriptors. The result has an entry for each of `ids`.
 [[nodiscard]] Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
                                                                      const std::set<std::uint64_t>& ids);
 [[nodiscard]] Result<SweepResult> sweep(const KernelState& state, std::uint64_t id);

@@ -278,10 +278,6 @@ Result<std::vector<escort_task>> KernelState::labelled(std::uint64_t id) const {
     return iterate(ESCORT_ITER_LABELLED, id);
 }
 
-Result<std::vector<escort_task>> KernelState::in_cgroup(std::uint64_t cgroup_id) const {
-    return iterate(ESCORT_ITER_CGROUP, cgroup_id);
-}
-
 Result<std::vector<escort_task>> KernelState::adopt() const {
     struct AdoptKey {
         std::uint64_t cgroup_id;

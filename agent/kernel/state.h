@@ -66,8 +66,6 @@ class KernelState {
 
     // Every task with a label, of one session or (id 0) of all.
     [[nodiscard]] Result<std::vector<escort_task>> labelled(std::uint64_t id) const;
-    // Every task of a cgroup, labelled or not.
-    [[nodiscard]] Result<std::vector<escort_task>> in_cgroup(std::uint64_t cgroup_id) const;
     // Labels the principals' tasks that have none, in as many passes as it takes until a pass finds no new
     // one (at most 8). Returns those, and tasks whose uid was never looked up.
     [[nodiscard]] Result<std::vector<escort_task>> adopt() const;

@@ -147,6 +147,8 @@ class Sessions {
     void exempted(const escort_event& event);
     void tampered(const escort_event& event);
     Session describe(const escort_event& event, const Governed& governed) const;
+    Session describe(std::uint64_t id, const escort_session& facts, const std::optional<Governed>& governed,
+                     const std::string& unit) const;
     [[nodiscard]] std::optional<Governed> governed_of(const escort_event& event) const;
     [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks);

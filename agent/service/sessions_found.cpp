@@ -31,7 +31,30 @@ std::string unit_of(std::uint32_t pid) {
     return facts ? facts->cgroup : "";
 }
 
+// What the daemon before this one knew.
+void recall(Session& session, const KeptSession& kept) {
+    session.verdict.approval = kept.approval;
+    session.proven = kept.proven;
+    session.user_manager = kept.user_manager;
+    session.frozen_by_hand = kept.frozen_by_hand;
+}
+
 } // namespace
+
+// What the kernel alone says of a session.
+Session Sessions::describe(std::uint64_t id, const escort_session& facts,
+                           const std::optional<Governed>& governed, const std::string& unit) const {
+    Session session;
+    session.id = id;
+    session.account = governed ? governed->account : "uid " + std::to_string(facts.uid);
+    session.unit = unit;
+    session.uid = facts.uid;
+    session.entry = static_cast<Entry>(facts.entry);
+    session.opened_boot_ns = facts.opened_ns;
+    const Moment now = time_.now();
+    session.started = now.trusted - static_cast<std::int64_t>((now.boot_ns - facts.opened_ns) / kNsPerSecond);
+    return session;
+}
 
 void Sessions::found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks) {
     const escort_task* task = eldest(tasks, id);
@@ -46,16 +69,8 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
     if (entry == Entry::unit) unit = kept != restored_.end() ? kept->second.unit : unit_of(task->tgid);
     const auto governed = unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(unit);
     const auto verdict = kernel_.verdict(id);
-    Session session;
-    session.id = id;
-    session.account = governed ? governed->account : "uid " + std::to_string(facts.uid);
-    session.unit = unit;
-    session.uid = facts.uid;
-    session.entry = entry;
+    Session session = describe(id, facts, governed, unit);
     session.tty = task->tty;
-    session.opened_boot_ns = facts.opened_ns;
-    const Moment now = time_.now();
-    session.started = now.trusted - static_cast<std::int64_t>((now.boot_ns - facts.opened_ns) / kNsPerSecond);
     session.pid = task->tgid;
     session.comm = task->comm;
     session.audit_session =
@@ -65,10 +80,7 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
     // Judged by the daemon before: then its opening is in the journal already.
     session.reported = verdict && (verdict->flags & ESCORT_VERDICT_JUDGED) != 0;
     if (kept != restored_.end()) {
-        session.verdict.approval = kept->second.approval;
-        session.proven = kept->second.proven;
-        session.user_manager = kept->second.user_manager;
-        session.frozen_by_hand = kept->second.frozen_by_hand;
+        recall(session, kept->second);
         restored_.erase(kept);
     }
     Session& added = table_.add(std::move(session));
@@ -96,21 +108,11 @@ void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const
     const auto governed =
         kept.unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(kept.unit);
     const auto verdict = kernel_.verdict(id);
-    Session session;
-    session.id = id;
-    session.account = governed ? governed->account : "uid " + std::to_string(facts.uid);
+    Session session = describe(id, facts, governed, kept.unit);
     if (governed) session.policy = governed->policy->name;
-    session.unit = kept.unit;
-    session.uid = facts.uid;
-    session.entry = static_cast<Entry>(facts.entry);
-    session.opened_boot_ns = facts.opened_ns;
-    const Moment now = time_.now();
-    session.started = now.trusted - static_cast<std::int64_t>((now.boot_ns - facts.opened_ns) / kNsPerSecond);
-    session.verdict.approval = kept.approval;
-    session.proven = kept.proven;
-    session.user_manager = kept.user_manager;
+    recall(session, kept);
     session.reported = true;
-    const bool past = verdict && verdict->deadline_ns != 0 && verdict->deadline_ns <= now.boot_ns;
+    const bool past = verdict && verdict->deadline_ns != 0 && verdict->deadline_ns <= time_.now().boot_ns;
     if (verdict && ((verdict->flags & ESCORT_VERDICT_DEAD) != 0 || past)) {
         session.stage = Stage::ending;
         session.action = "kill";

@@ -22,15 +22,14 @@ bool enforced(const Session& session) {
 
 // The kernel has marked the session dead already, unless it is only watched.
 void Sessions::tampered(const escort_event& event) {
-    Session* session = table_.find(event.id);
-    const bool ends = session != nullptr && enforced(*session);
+    const bool known = table_.find(event.id) != nullptr;
+    const bool ends = end_attacker(event.id);
     journal_.write(tamper("signal",
                           "process " + std::to_string(event.tgid) + " (" + event.comm + ") of session " +
                               session_name(event.id) + " sent it a signal" +
                               (ends ? ", and the session is ended" : ""),
                           "`escortctl session " + session_name(event.id) + "` says who it was"));
-    if (ends) deny(*session, Reason::restricted);
-    if (session == nullptr) attackers_.insert(event.id);
+    if (!known) attackers_.insert(event.id);
 }
 
 bool Sessions::end_attacker(std::uint64_t id) {

@@ -99,7 +99,7 @@ def main() -> int:
         tenant.close()
         lost = lost_lifecycle(host, begin)
         starts = [entry for entry in host.journal("agent_started", after=begin)]
-        crashes = host.run("journalctl -q -u escortd -o cat --no-pager | grep -c -E 'code=(dumped|exited)' || true").out.strip()
+        crashes = host.run("journalctl -q -u escortd -o cat --no-pager | grep -c -E 'code=(dumped|exited)|code=killed, status=([^9]|9[^/])' || true").out.strip()
     return report(options, day, judged(samples, warm), rounds, wrong, counted, tenant_there, lost, len(starts), int(crashes))
 
 

@@ -1,6 +1,6 @@
 #include "settings.h"
 
-#include "policy/temp_folder.h"
+#include "temp_folder.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 #include "approvals/base64url.h"
 #include "documents.h"
-#include "policy/temp_folder.h"
+#include "temp_folder.h"
 
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>

@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "documents.h"
-#include "policy/temp_folder.h"
+#include "temp_folder.h"
 
 #include <filesystem>
 #include <openssl/pem.h>

@@ -1,6 +1,8 @@
 // Whole small files.
 #include "base/file.h"
 
+#include "temp_folder.h"
+
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -10,32 +12,21 @@
 using namespace escort;
 namespace fs = std::filesystem;
 
-namespace {
-struct Folder {
-    Folder() {
-        char name[] = "/tmp/escort-file-XXXXXX";
-        REQUIRE(mkdtemp(name) != nullptr);
-        path = name;
-    }
-    ~Folder() { fs::remove_all(path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    std::string path;
-};
-} // namespace
+using Folder = test::TempFolder;
 
 TEST_CASE("file: a read is whole or an error") {
     const Folder folder;
-    const std::string file = folder.path + "/a";
+    const std::string file = folder.path() + "/a";
     std::ofstream(file) << std::string(1000, 'x');
     CHECK(read_file(file, 1000).value() == std::string(1000, 'x'));
     CHECK(read_file(file, 999).error().text() == file + ": is larger than 999 bytes");
     CHECK(read_file(file + "b", 10).error().text() == file + "b: open: No such file or directory");
-    CHECK(read_file(folder.path, 10).error().why == "is not a regular file");
-    REQUIRE(mkfifo((folder.path + "/fifo").c_str(), 0600) == 0);
-    CHECK(read_file(folder.path + "/fifo", 10).error().why == "is not a regular file"); // and it doesn't hang
-    std::ofstream(folder.path + "/empty").flush();
-    CHECK(read_file(folder.path + "/empty", 0).value().empty());
+    CHECK(read_file(folder.path(), 10).error().why == "is not a regular file");
+    REQUIRE(mkfifo((folder.path() + "/fifo").c_str(), 0600) == 0);
+    CHECK(read_file(folder.path() + "/fifo", 10).error().why ==
+          "is not a regular file"); // and it doesn't hang
+    std::ofstream(folder.path() + "/empty").flush();
+    CHECK(read_file(folder.path() + "/empty", 0).value().empty());
     // /proc says size 0 and gives a page at a time.
     const auto status = read_file("/proc/self/status", 65536);
     CHECK(status.value().starts_with("Name:\t"));
@@ -44,7 +35,7 @@ TEST_CASE("file: a read is whole or an error") {
 
 TEST_CASE("file: a write leaves the old or the new, and no litter") {
     const Folder folder;
-    const std::string file = folder.path + "/a";
+    const std::string file = folder.path() + "/a";
     REQUIRE(write_file_atomically(file, "one", 0600));
     REQUIRE(write_file_atomically(file, "two", 0600));
     CHECK(read_file(file, 10).value() == "two");
@@ -56,19 +47,19 @@ TEST_CASE("file: a write leaves the old or the new, and no litter") {
     umask(before);
     REQUIRE(stat(file.c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0644);
-    fs::create_directory(folder.path + "/b"); // a folder stands in the way of the rename
-    CHECK_FALSE(write_file_atomically(folder.path + "/b", "x", 0600));
-    CHECK_FALSE(write_file_atomically(folder.path + "/none/c", "x", 0600));
-    CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 2);
+    fs::create_directory(folder.path() + "/b"); // a folder stands in the way of the rename
+    CHECK_FALSE(write_file_atomically(folder.path() + "/b", "x", 0600));
+    CHECK_FALSE(write_file_atomically(folder.path() + "/none/c", "x", 0600));
+    CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 2);
 }
 
 TEST_CASE("file: a listing has the regular files of that suffix, in order, hidden ones left out") {
     const Folder folder;
     for (const char* name : {"b.pem", "a.pem", ".c.pem", "d.txt"})
-        std::ofstream(folder.path + "/" + name).flush();
-    fs::create_directory(folder.path + "/e.pem");
-    const auto found = list_files(folder.path, ".pem");
+        std::ofstream(folder.path() + "/" + name).flush();
+    fs::create_directory(folder.path() + "/e.pem");
+    const auto found = list_files(folder.path(), ".pem");
     REQUIRE(found);
-    CHECK(*found == std::vector<std::string>{folder.path + "/a.pem", folder.path + "/b.pem"});
-    CHECK_FALSE(list_files(folder.path + "/none", ".pem"));
+    CHECK(*found == std::vector<std::string>{folder.path() + "/a.pem", folder.path() + "/b.pem"});
+    CHECK_FALSE(list_files(folder.path() + "/none", ".pem"));
 }

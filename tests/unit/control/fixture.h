@@ -3,6 +3,7 @@
 
 #include "control/client.h"
 #include "control/server.h"
+#include "temp_folder.h"
 
 #include <chrono>
 #include <cstring>
@@ -22,19 +23,11 @@ namespace escort::control::test {
 // A folder that everyone may enter, gone with the test.
 class Folder {
   public:
-    Folder() {
-        char name[] = "/tmp/escort-control-XXXXXX";
-        REQUIRE(::mkdtemp(name) != nullptr);
-        path_ = name;
-        std::filesystem::permissions(path_, std::filesystem::perms(0755));
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { std::filesystem::remove_all(path_); }
-    [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
+    Folder() { std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755)); }
+    [[nodiscard]] std::string file(const std::string& name) const { return folder_.path(name); }
 
   private:
-    std::string path_;
+    escort::test::TempFolder folder_;
 };
 
 // The server and its loop, turned by hand: what the daemon would do between two looks of the test.

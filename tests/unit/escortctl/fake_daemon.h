@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "control/server.h"
 #include "escortctl/command.h"
+#include "temp_folder.h"
 
 #include <atomic>
 #include <cstdlib>
@@ -27,28 +28,20 @@ constexpr std::int64_t kNow = 1767225600; // 2026-01-01T00:00:00Z
 class Home {
   public:
     Home() {
-        char name[] = "/tmp/escortctl-XXXXXX";
-        REQUIRE(::mkdtemp(name) != nullptr);
-        path_ = name;
         for (const char* folder : {"spool", "trust", "run"})
             std::filesystem::create_directory(file(folder));
         write("escortd.yaml", "version: 1\nhost_id: host-1\npaths: {run: " + file("run") +
                                   ", spool: " + file("spool") + ", trust: " + file("trust") + "}\n");
     }
-    Home(const Home&) = delete;
-    Home& operator=(const Home&) = delete;
-    ~Home() { std::filesystem::remove_all(path_); }
 
-    [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-    void write(const std::string& name, const std::string& content) const {
-        std::ofstream(file(name)) << content;
-    }
+    [[nodiscard]] std::string file(const std::string& name) const { return folder_.path(name); }
+    void write(const std::string& name, const std::string& content) const { folder_.write(name, content); }
     [[nodiscard]] std::string read(const std::string& name) const {
         return read_file(file(name), std::size_t{1} << 24).value_or("");
     }
 
   private:
-    std::string path_;
+    escort::test::TempFolder folder_;
 };
 
 struct Ran {

@@ -2,7 +2,7 @@
 #include "gate/auth_info.h"
 
 #include "approvals/base64url.h"
-#include "policy/temp_folder.h"
+#include "temp_folder.h"
 
 #include <algorithm>
 #include <array>

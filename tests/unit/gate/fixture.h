@@ -2,7 +2,7 @@
 #pragma once
 
 #include "gate/server.h"
-#include "policy/temp_folder.h"
+#include "temp_folder.h"
 
 #include <chrono>
 #include <cstring>

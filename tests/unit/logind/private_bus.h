@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "temp_folder.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -22,10 +23,7 @@ namespace escort {
 class PrivateBus {
   public:
     PrivateBus() {
-        char name[] = "/tmp/escort-bus-XXXXXX";
-        REQUIRE(mkdtemp(name) != nullptr);
-        folder_ = name;
-        std::ofstream(folder_ + "/bus.conf")
+        std::ofstream(folder_.path("bus.conf"))
             << "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" "
                "\"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n<busconfig><listen>"
             << address()
@@ -36,20 +34,19 @@ class PrivateBus {
     ~PrivateBus() {
         stop();
         sd_event_unref(loop_);
-        std::filesystem::remove_all(folder_);
     }
     PrivateBus(const PrivateBus&) = delete;
     PrivateBus& operator=(const PrivateBus&) = delete;
 
-    [[nodiscard]] std::string address() const { return "unix:path=" + folder_ + "/socket"; }
-    [[nodiscard]] const std::string& folder() const { return folder_; }
+    [[nodiscard]] std::string address() const { return "unix:path=" + folder_.path("socket"); }
+    [[nodiscard]] std::string folder() const { return folder_.path(); }
     [[nodiscard]] sd_event* loop() const { return loop_; }
 
     void start() {
         pid_ = ::fork();
         if (pid_ == 0) {
             ::dup2(::open("/dev/null", O_WRONLY), 2); // it warns of a limit that it may not raise
-            const auto config = "--config-file=" + folder_ + "/bus.conf";
+            const auto config = "--config-file=" + folder_.path("bus.conf");
             ::execl("/usr/bin/dbus-daemon", "dbus-daemon", config.c_str(), "--nofork", "--nopidfile",
                     static_cast<char*>(nullptr));
             ::_exit(127);
@@ -60,7 +57,7 @@ class PrivateBus {
         ::kill(pid_, SIGKILL);
         ::waitpid(pid_, nullptr, 0);
         pid_ = 0;
-        std::filesystem::remove(folder_ + "/socket");
+        std::filesystem::remove(folder_.path("socket"));
     }
     void hold(bool still) const { ::kill(pid_, still ? SIGSTOP : SIGCONT); }
 
@@ -79,7 +76,7 @@ class PrivateBus {
         return true;
     }
 
-    std::string folder_;
+    test::TempFolder folder_;
     pid_t pid_ = 0;
     sd_event* loop_ = nullptr;
 };

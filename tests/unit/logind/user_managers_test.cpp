@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "logind/private_bus.h"
-#include "policy/temp_folder.h"
+#include "temp_folder.h"
 
 #include <fmt/format.h>
 #include <map>

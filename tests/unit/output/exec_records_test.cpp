@@ -1,16 +1,12 @@
 // What the journal says of a program that a session started.
 #include "output/records.h"
+#include "output/value_of.h"
 
 #include <doctest/doctest.h>
 
 using namespace escort;
 
 namespace {
-
-std::string value_of(const Record& record, Field field) {
-    const auto found = record.fields.find(field);
-    return found == record.fields.end() ? "" : found->second;
-}
 
 SessionRecord session() {
     SessionRecord s;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fd.h"
+#include "temp_folder.h"
 
 #include <cstring>
 #include <doctest/doctest.h>
@@ -18,16 +19,7 @@ namespace escort::test {
 
 class Receiver {
   public:
-    Receiver() {
-        char name[] = "/tmp/escort-journal-XXXXXX";
-        REQUIRE(::mkdtemp(name) != nullptr);
-        folder_ = name;
-    }
-    Receiver(const Receiver&) = delete;
-    Receiver& operator=(const Receiver&) = delete;
-    ~Receiver() { std::filesystem::remove_all(folder_); }
-
-    [[nodiscard]] std::string path() const { return folder_ + "/socket"; }
+    [[nodiscard]] std::string path() const { return folder_.path("socket"); }
 
     void start() {
         socket_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -72,7 +64,7 @@ class Receiver {
         return data;
     }
 
-    std::string folder_;
+    TempFolder folder_;
     Fd socket_;
 };
 

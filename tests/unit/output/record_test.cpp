@@ -3,6 +3,7 @@
 #include "output/record.h"
 #include "output/records.h"
 #include "output/session_fields.h"
+#include "output/value_of.h"
 
 #include <doctest/doctest.h>
 #include <set>
@@ -11,11 +12,6 @@
 using namespace escort;
 
 namespace {
-
-std::string value_of(const Record& record, Field field) {
-    const auto found = record.fields.find(field);
-    return found == record.fields.end() ? "" : found->second;
-}
 
 SessionRecord session() {
     SessionRecord s;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fd.h"
+#include "temp_folder.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -16,25 +17,17 @@ namespace escort {
 
 class TestPrograms {
   public:
-    TestPrograms() {
-        char name[] = "/tmp/escort-programs-XXXXXX";
-        REQUIRE(mkdtemp(name) != nullptr);
-        folder_ = name;
-        std::filesystem::permissions(folder_, std::filesystem::perms(0755));
-    }
-    ~TestPrograms() { std::filesystem::remove_all(folder_); }
-    TestPrograms(const TestPrograms&) = delete;
-    TestPrograms& operator=(const TestPrograms&) = delete;
+    TestPrograms() { std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755)); }
 
     // The shell under this name.
     std::string shell(const std::string& name) const {
-        const auto path = folder_ + "/" + name;
+        const auto path = folder_.path(name);
         if (!std::filesystem::exists(path)) std::filesystem::copy_file("/bin/dash", path);
         return path;
     }
 
   private:
-    std::string folder_;
+    test::TempFolder folder_;
 };
 
 // A program that runs until the end of the test. Descriptors without close-on-exec are its own too.

@@ -1,6 +1,6 @@
 #include "process/folder_watch.h"
 
-#include "base/file.h"
+#include "temp_folder.h"
 
 #include <cstdlib>
 #include <doctest/doctest.h>
@@ -15,18 +15,15 @@ using namespace escort;
 namespace {
 
 struct Watched {
-    std::filesystem::path folder;
+    test::TempFolder folder;
     sd_event* loop = nullptr;
     std::vector<FolderChange> seen;
     std::unique_ptr<FolderWatch> watch;
 
     Watched() {
-        std::string name = "/tmp/escort-watch-XXXXXX";
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        folder = name;
-        std::filesystem::create_directory(folder / "below");
+        std::filesystem::create_directory(folder.path("below"));
         REQUIRE(sd_event_new(&loop) >= 0);
-        auto opened = FolderWatch::open(loop, name, [this](const FolderChange& change) {
+        auto opened = FolderWatch::open(loop, folder.path(), [this](const FolderChange& change) {
             seen.push_back({change.folder, change.file, change.pid, {}});
         });
         REQUIRE(opened);
@@ -35,14 +32,13 @@ struct Watched {
     ~Watched() {
         watch.reset();
         sd_event_unref(loop);
-        std::filesystem::remove_all(folder);
     }
     // Runs a line of shell in a process of its own, and then the loop; the process's pid.
     pid_t does(const std::string& line) {
         seen.clear();
         const pid_t child = ::fork();
         if (child == 0) {
-            ::chdir(folder.c_str());
+            ::chdir(folder.path().c_str());
             ::execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
             ::_exit(127);
         }
@@ -61,7 +57,7 @@ TEST_CASE("folder watch: who writes, renames or deletes a file") {
     REQUIRE(watched.seen.size() == 1);
     CHECK(watched.seen[0].pid == who);
     CHECK(watched.seen[0].file == "a");
-    CHECK(watched.seen[0].folder == watched.folder.string());
+    CHECK(watched.seen[0].folder == watched.folder.path());
     who = watched.does("exec mv a b");
     REQUIRE_FALSE(watched.seen.empty());
     for (const auto& change : watched.seen)
@@ -74,7 +70,7 @@ TEST_CASE("folder watch: reading, folders below, and this process itself are no 
     Watched watched;
     watched.does("echo x >below/a; cat below/a; ls");
     CHECK(watched.seen.empty());
-    std::ofstream(watched.folder / "own") << "x";
+    std::ofstream(watched.folder.path("own")) << "x";
     watched.does("cat own");
     CHECK(watched.seen.empty());
 }

@@ -1,6 +1,8 @@
 // What outlives a restart of the daemon.
 #include "service/session_state.h"
 
+#include "temp_folder.h"
+
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -9,9 +11,8 @@
 using namespace escort;
 
 TEST_CASE("session state: saved and loaded, of this boot alone, never of a newer format") {
-    char folder[] = "/tmp/escort-state-XXXXXX";
-    REQUIRE(mkdtemp(folder) != nullptr);
-    const std::string path = std::string(folder) + "/sessions.json";
+    const test::TempFolder folder;
+    const std::string path = folder.path("sessions.json");
 
     CHECK(load_session_state(path, 7)->next == 1);
     KeptSession kept;
@@ -39,5 +40,4 @@ TEST_CASE("session state: saved and loaded, of this boot alone, never of a newer
     std::ofstream(path)
         << R"({"format":1,"boot":7,"next":9,"approvals":{"00000007-3":{"iss":"i","jti":"j"}}})";
     CHECK(load_session_state(path, 7)->sessions.at("00000007-3").approval == ApprovalId{"i", "j"});
-    std::filesystem::remove_all(folder);
 }
