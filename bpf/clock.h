@@ -16,6 +16,9 @@
 #define ITER_ALL_PROCS 0
 #define ITER_ALL_THREADS 1
 #define CLOCK_TICK_NS 500000000ull
+/* What is marked dead and has a deadline within this is left to the daemon until then: it lets a last line
+ * reach the person (Ender::begin). */
+#define CLOCK_LEAD_NS 1000000000ull
 #define CLOCK_HURRY_NS 20000000ull
 /* So many quick passes with every signal sent, 2 s, before a task that won't die (an uninterruptible one) is
  * looked at in each tick only. */
@@ -51,6 +54,8 @@ struct {
 /* Must what belongs to this verdict be dead by now? */
 static __always_inline bool is_over(const struct escort_verdict* verdict, __u64 now) {
     struct escort_facts facts = {.now_ns = now, .labelled = 1, .verdict_known = 1, .verdict = *verdict};
+
+    if (verdict->flags & ESCORT_VERDICT_DEAD && verdict->deadline_ns - now - 1 < CLOCK_LEAD_NS) return false;
     return !(verdict->flags & ESCORT_VERDICT_OBSERVE) && escort_live(&facts) != ESCORT_REASON_NONE;
 }
 

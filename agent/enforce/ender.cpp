@@ -28,11 +28,12 @@ Ender::~Ender() {
 
 void Ender::begin(std::uint64_t id, std::chrono::microseconds after) {
     if (endings_.contains(id)) return;
-    // It can only fail when the session has no verdict any more; the kernel refuses such a label anyway.
-    (void)state_.set_verdict(id, {0, ESCORT_VERDICT_DEAD | ESCORT_VERDICT_JUDGED, 0});
     Ending& ending = endings_[id];
     ending.begun_ns = boot_ns();
     ending.first_pass_ns = ending.begun_ns + ns(after);
+    // Its hooks refuse from now on; the kernel's own clock waits as long as we do. It can only fail when the
+    // session has no verdict any more; the kernel refuses such a label anyway.
+    (void)state_.set_verdict(id, {ending.first_pass_ns, ESCORT_VERDICT_DEAD | ESCORT_VERDICT_JUDGED, 0});
     pause_us_ = kFirstPauseUs;
     if (after.count() == 0)
         soon();

@@ -112,8 +112,9 @@ void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const
     if (governed) session.policy = governed->policy->name;
     recall(session, kept);
     session.reported = true;
-    const bool past = verdict && verdict->deadline_ns != 0 && verdict->deadline_ns <= time_.now().boot_ns;
-    if (verdict && ((verdict->flags & ESCORT_VERDICT_DEAD) != 0 || past)) {
+    const bool dead = verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0;
+    const bool past = verdict && !dead && verdict->deadline_ns <= time_.now().boot_ns;
+    if (dead || past) {
         session.stage = Stage::ending;
         session.action = "kill";
         session.verdict.ruling = Ruling::denied;
