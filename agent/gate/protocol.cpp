@@ -125,6 +125,8 @@ Result<std::uint32_t> read_seconds(std::string_view text) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
         return fail("gate message", "its time is no number");
+    // What no encoding makes: nought is said by leaving it out, and nothing stands before a number.
+    if (text.starts_with('0')) return fail("gate message", "its time begins with a nought");
     return seconds;
 }
 

@@ -32,6 +32,18 @@ bool look_up_failed(const AccountsAnswer& answer) {
                        [](const auto& entry) { return entry.second.state == LookUp::failed; });
 }
 
+// Which local account files there are now.
+std::string local_files() {
+    std::string seen;
+    for (const auto* file : {"/etc/passwd", "/etc/group"}) {
+        struct stat info {};
+        if (::stat(file, &info) != 0) continue;
+        seen += std::to_string(info.st_ino) + ":" + std::to_string(info.st_mtim.tv_sec) + "." +
+                std::to_string(info.st_mtim.tv_nsec) + " ";
+    }
+    return seen;
+}
+
 } // namespace
 
 Policies::Policies(PolicyPaths paths, Rulebook& rulebook, NssClient& nss, Journal& journal, Health& health)
@@ -73,6 +85,7 @@ void Policies::preview(Previewed done) {
 void Policies::refresh() {
     if (asking_ && !pending_) return;
     asking_ = true;
+    files_asked_ = local_files(); // before the question: what changes from here on is asked again
     const PolicySet& set = pending_ ? pending_->loaded.set : rulebook_.policies();
     nss_.accounts(question_of(set), [this, question = ++question_](const Result<AccountsAnswer>& answer) {
         if (question != question_) return;
@@ -178,19 +191,7 @@ void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
                           : "no policy is in force; correct the file and reload");
 }
 
-bool Policies::account_files_changed() {
-    std::string seen;
-    for (const auto* file : {"/etc/passwd", "/etc/group"}) {
-        struct stat info {};
-        if (::stat(file, &info) != 0) continue;
-        seen += std::to_string(info.st_ino) + ":" + std::to_string(info.st_mtim.tv_sec) + "." +
-                std::to_string(info.st_mtim.tv_nsec) + " ";
-    }
-    const bool first = files_seen_.empty();
-    const bool changed = seen != files_seen_;
-    files_seen_ = seen;
-    return changed && !first;
-}
+bool Policies::account_files_changed() const { return local_files() != files_asked_; }
 
 void Policies::look_up(std::uint32_t uid) {
     if (!asked_.insert(uid).second) return;

@@ -44,8 +44,8 @@ class Policies {
     void refresh();
     // The set waits for a look-up that takes too long: it goes into force with what is known of its accounts.
     void go_on_without();
-    // Has a local account file changed since the last look?
-    [[nodiscard]] bool account_files_changed();
+    // Has a local account file changed since the accounts were last asked for?
+    [[nodiscard]] bool account_files_changed() const;
     // A uid that nobody has looked up: on_looked_up is called with the answer.
     void look_up(std::uint32_t uid);
 
@@ -84,7 +84,7 @@ class Policies {
     std::string error_;
     std::int64_t loaded_ = 0;
     bool kept_ = false;
-    std::string files_seen_;
+    std::string files_asked_;
 };
 
 } // namespace escort

@@ -1,6 +1,5 @@
 """The account's systemd --user: none by default, and with `allow` never longer than an approved session."""
 
-import statistics
 import time
 
 import pytest
@@ -37,6 +36,7 @@ def policy(user_manager: str, require: str = "") -> str:
 @pytest.fixture(autouse=True)
 def clean(host):
     """Nothing of a test before it: neither a flag of logind's nor a manager that was killed."""
+    host.run(f"systemctl reset-failed {MANAGER}", check=False)
     yield
     host.run(["rm", "-f", f"/var/lib/systemd/linger/{ACCOUNT}"])
     host.run(f"systemctl reset-failed {MANAGER}", check=False)
@@ -54,8 +54,9 @@ def test_denied_the_login_works_without_one(host):
             assert result.out.strip() == ("1000" if account == "alice" else str(UID)), result
     assert not managers(host)
     assert not failed(host)
-    theirs, hers = statistics.median(times[ACCOUNT]), statistics.median(times["alice"])
-    assert theirs < 1.5 * hers + 1, f"{theirs:.2f} s, a tenant {hers:.2f} s"
+    # pam_systemd waits for a manager that isn't coming until its call times out: 25 s and more.
+    theirs, hers = min(times[ACCOUNT]), min(times["alice"])
+    assert theirs < hers + 15, f"{theirs:.2f} s, a tenant {hers:.2f} s"
 
 
 def test_denied_nobody_can_start_it(host):

@@ -107,7 +107,7 @@ TEST_CASE("gate protocol: a time limit stands last, only where there is one, and
     for (std::size_t size = without.size() + 1; size < with.size(); ++size)
         CHECK_FALSE(decode_answer(with.substr(0, size)));
     CHECK_FALSE(decode_answer(with + '\0'));
-    for (const std::string text : {"4294967296", "-1", "1 ", "x", "", "12345678901"}) {
+    for (const std::string text : {"4294967296", "-1", "1 ", "x", "", "12345678901", "0", "07"}) {
         std::string bytes = without;
         bytes += static_cast<char>(text.size());
         bytes += std::string(3, '\0') + text;
