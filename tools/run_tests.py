@@ -1,6 +1,7 @@
 """The parts of tools/test: each is one command whose cases are counted from its own report.
 
-A part that crashes, runs nothing or can't be built counts as failed; a failing part doesn't stop the rest.
+A part that crashes, runs nothing or can't be built counts as failed; a failing part doesn't stop the rest. They run
+one after the other; beside them, on what they leave of the processors, what measures no time.
 """
 
 import argparse
@@ -9,8 +10,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +39,11 @@ class Part:
     count: object  # (log text, report) -> Count
     preset: str = "gcc"
     targets: tuple[str, ...] = ()
+    beside: bool = False  # takes long, waits for nothing, and may take longer
+
+
+# Three hosts at once: they mostly wait. A file's tests stay together, since some follow from another's.
+HOSTS = ("-n", "3", "--dist", "loadfile")
 
 
 def doctest(log: str, _: Path) -> Count:
@@ -78,16 +86,17 @@ def sanitized(preset: str) -> list[Part]:
     chosen_tests = () if preset == "gcc" else ("-m", "not once")
     return [Part(f"unit{suffix}", [f"build/{preset}/unit_tests"], 900, doctest, preset, ("unit_tests",)),
             Part(f"bpf{suffix}", [f"build/{preset}/bpf_tests"], 900, doctest, preset, ("bpf_tests",)),
-            Part(f"machine{suffix}", pytest_command("machine", *chosen_tests), 2400, pytest, preset,
+            Part(f"machine{suffix}", pytest_command("machine", *HOSTS, *chosen_tests), 2400, pytest, preset,
                  ("escortd", "escortctl", "escortd-next"))]
 
 
-PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case),
-         Part("style: tidy", ["tools/check-style", "tidy"], 1800, one_case),
-         *sanitized("gcc"), *sanitized("asan"),
-         Part("fuzz", ["tools/fuzz"], 600, fuzz, "fuzz", ("fuzz_targets",)),
+PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case, beside=True),
+         Part("style: tidy", ["tools/check-style", "tidy"], 3600, one_case, beside=True),
+         *sanitized("gcc"),
          Part("demo", ["tools/demo"], 360, one_case),
-         Part("vm", pytest_command("vm"), 1200, pytest)]
+         Part("vm", pytest_command("vm"), 1200, pytest),
+         *sanitized("asan"),
+         Part("fuzz", ["tools/fuzz"], 600, fuzz, "fuzz", ("fuzz_targets",))]
 
 
 # Left out when everything runs: a second run of the kernel programs' tests costs minutes.
@@ -117,6 +126,7 @@ def run(command: list[str], log: Path, timeout: int, environment: dict[str, str]
     with open(log, "ab") as out:
         process = subprocess.Popen(command, cwd=REPO, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                    env=environment, start_new_session=True)
+        RUNNING.add(process)
         try:
             return process.wait(timeout)
         except BaseException as reason:
@@ -131,6 +141,14 @@ def run(command: list[str], log: Path, timeout: int, environment: dict[str, str]
                 raise
             out.write(f"\nnot done within {timeout} s\n".encode())
             return -9
+        finally:
+            RUNNING.discard(process)
+
+
+# Of a process and all it starts: gives way to whoever wants to run, in its group and as a group (sched(7), autogroup).
+LEFTOVERS = ["bash", "-c", 'echo 19 >/proc/self/autogroup || true; exec nice -n 19 "$@"', "leftovers"]
+PRINTING = threading.Lock()
+RUNNING: set[subprocess.Popen] = set()
 
 
 def play(part: Part) -> Count:
@@ -149,24 +167,37 @@ def play(part: Part) -> Count:
     if code == 0 and part.count is pytest:
         code = run(["tools/package"], log, 600, environment)
     if code == 0:
-        code = run(part.command, log, part.timeout, environment)
+        code = run([*(LEFTOVERS if part.beside else ()), *part.command], log, part.timeout, environment)
     text = log.read_text(encoding="utf-8", errors="replace")
     count = part.count(text, report) if code == 0 or part.count is not one_case else Count()
     if count.failed == 0 and (code != 0 or count.passed == 0):
         count.failed = 1  # crashed, timed out, not built, or ran nothing
     verdict = "ok  " if count.failed == 0 else "FAIL"
-    print(f"{verdict} {part.name:16} {count.passed:4} passed {count.failed:3} failed "
-          f"{time.monotonic() - begin:6.1f} s", flush=True)
-    if count.failed:
-        print("".join(f"     | {line}\n" for line in text.splitlines()[-150:]), end="", flush=True)
+    with PRINTING:
+        print(f"{verdict} {part.name:16} {count.passed:4} passed {count.failed:3} failed "
+              f"{time.monotonic() - begin:6.1f} s", flush=True)
+        if count.failed:
+            print("".join(f"     | {line}\n" for line in text.splitlines()[-150:]), end="", flush=True)
     return count
 
 
+def stop(*_) -> None:
+    for process in RUNNING.copy():
+        os.killpg(process.pid, signal.SIGTERM)
+    sys.exit(143)
+
+
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, stop)
     parts = chosen()
     LOGS.mkdir(parents=True, exist_ok=True)
-    total = sum((play(part) for part in parts), Count())
+    leftovers = ThreadPoolExecutor(max_workers=1)
+    try:
+        beside = [leftovers.submit(play, part) for part in parts if part.beside]
+        total = sum((play(part) for part in parts if not part.beside), Count())
+        total = sum((each.result() for each in beside), total)
+    finally:
+        leftovers.shutdown(cancel_futures=True)
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"{total.passed} passed, {total.failed} failed{skipped}")
     return 1 if total.failed else 0

