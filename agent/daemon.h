@@ -13,10 +13,12 @@
 #include "service/activity.h"
 #include "service/agent.h"
 #include "service/gatekeeper.h"
+#include "service/guarded_files.h"
 #include "service/requests.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <systemd/sd-event.h>
 #include <vector>
 
@@ -55,8 +57,10 @@ class Daemon {
     [[nodiscard]] std::optional<Error> object(const control::Peer& peer, const std::string& request) const;
     void start_gate();
     void start_logind();
-    void watch_folders(); // our own: who changes what is in them
+    void watch_folders(); // our own, and those that others take orders from: who changes what is in them
+    [[nodiscard]] std::optional<std::uint64_t> session_of(const FolderChange& change) const;
     void changed_by(const FolderChange& change);
+    void left_behind_by(const GuardedFolder& folder, const FolderChange& change);
     void confine();
     void start_timers();
     void announce();

@@ -91,7 +91,10 @@ void Daemon::tick() {
                    "windows are kept on CLOCK_BOOTTIME and gain nothing; find out who set it"));
     agent_.store->retime(now);
     push_rules(); // windows that have begun
-    if (agent_.sessions) agent_.sessions->look_at_terminals();
+    if (agent_.sessions) {
+        agent_.sessions->look_at_terminals();
+        agent_.sessions->wake_attached();
+    }
     if (agent_.sessions && agent_.sessions->next_recheck() <= now.boot_ns) agent_.sessions->rejudge();
     check_kernel();
     check_ring();

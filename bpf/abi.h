@@ -171,6 +171,14 @@ struct escort_orphan_key {
     __u64 start_ns;
 };
 
+/* ---- Processes of sessions that have exited, by pid: a pid says no more than who had it a moment ago ----
+ */
+#define ESCORT_MAX_EXITED 4096
+struct escort_exited {
+    __u64 id;
+    __u64 time_ns;
+};
+
 /* ---- Lifecycle ring ---- */
 enum escort_event_type {
     ESCORT_EVENT_OPENED = 1,  /* a session started: admitted, observed or refused */
@@ -178,7 +186,7 @@ enum escort_event_type {
     ESCORT_EVENT_LAST = 3,    /* the session's last task is gone */
     ESCORT_EVENT_UNKNOWN = 4, /* a uid that was never looked up */
     ESCORT_EVENT_EXEMPT = 5,  /* a root job of an exempt unit switched to a principal */
-    ESCORT_EVENT_TAMPER = 6,  /* a task of a session sent the agent a signal: the session is dead */
+    ESCORT_EVENT_TAMPER = 6,  /* a session has done what none may (attack.h): it is dead */
 };
 enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h */
                      ESCORT_REASON_NONE = 0,
@@ -192,7 +200,9 @@ enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h *
                      ESCORT_REASON_EXEMPT = 8,
                      ESCORT_REASON_UNKNOWN_SESSION = 9, /* a label without a verdict: refused */
                      ESCORT_REASON_UNGATED = 10,        /* admission: gate, and the gate has not cleared it */
-                     ESCORT_REASON_TAMPER = 11,         /* it has attacked the agent */
+                     ESCORT_REASON_TAMPER = 11,         /* it sent the agent a signal */
+                     ESCORT_REASON_ATTACHED = 12,       /* it attached to a process outside (ptrace(2)) */
+                     ESCORT_REASON_KERNEL_CODE = 13,    /* it loaded a module, or a next kernel */
 };
 struct escort_event {
     __u32 abi; /* ESCORT_ABI: read first */
@@ -210,6 +220,8 @@ struct escort_event {
     __u32 flags; /* escort_event_flags */
     __u32 loginuid;
     __u32 audit_session;
+    __u32 target; /* ESCORT_REASON_ATTACHED: the process outside; 0: it stood still before */
+    __u32 reserved;
     char comm[ESCORT_COMM];
     char exe[ESCORT_EXE];
     char tty[ESCORT_TTY];
@@ -386,7 +398,7 @@ static_assert(sizeof(struct escort_session) == 72, "abi");
 static_assert(sizeof(struct escort_verdict) == 16, "abi");
 static_assert(sizeof(struct escort_also_key) == 16, "abi");
 static_assert(sizeof(struct escort_orphan_key) == 16, "abi");
-static_assert(sizeof(struct escort_event) == 272, "abi");
+static_assert(sizeof(struct escort_event) == 280, "abi");
 static_assert(sizeof(struct escort_exec) == 64 + 2048, "abi");
 static_assert(sizeof(struct escort_task) == 88, "abi");
 static_assert(sizeof(struct escort_config) == 72, "abi");

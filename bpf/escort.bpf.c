@@ -4,9 +4,9 @@
  * the daemon attaches the first that this kernel has: a trampoline at commit_creds (here), the tracepoint of
  * capability checks (capability.h), the system calls' tracepoints (here).
  *
- *   exec_record.h  what sessions run            clock.h  what ends them while the daemon is down
- *   units.h        listed units' own programs   iter.h   tasks, listed
- *   requests.h     what the daemon runs itself */
+ *   exec_record.h  what sessions run            clock.h   what ends them while the daemon is down
+ *   units.h        listed units' own programs   iter.h    tasks, listed
+ *   requests.h     what the daemon runs itself  attack.h  what no session may do */
 #include "exec_record.h"
 #include "session.h"
 #include "units.h"
@@ -49,7 +49,7 @@ static __always_inline void report_unknown(struct task_struct* task, const struc
     if (!is_governed(task, cred, cfg)) return;
     bpf_map_update_elem(&known_uids, &uid, &one, BPF_ANY);
     count(ESCORT_COUNT_UNKNOWN_UID);
-    report(task, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, cfg);
+    report(task, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, 0, cfg);
 }
 
 static __always_inline __u32 event_flags(const struct escort_decision* decision,
@@ -96,7 +96,7 @@ static __always_inline void open_session(struct task_struct* task, struct escort
     if (decision.signal) kill_current();
     remember_in_group(task, id);
     report(task, ESCORT_EVENT_OPENED, id, id ? bpf_map_lookup_elem(&sessions, &id) : NULL, facts->uid,
-           facts->entry, decision.reason, event_flags(&decision, facts), cfg);
+           facts->entry, decision.reason, event_flags(&decision, facts), 0, cfg);
 }
 
 /* A task that carries a label: may it go on, as the account that it enters (if it enters one)? */
@@ -112,7 +112,7 @@ static __always_inline void judge_labelled(struct task_struct* task, __u64 id, s
     if (decision.stop) stop_current();
     if (facts->enters && facts->uid != facts->session_uid)
         report(task, ESCORT_EVENT_ENTERED, id, session, facts->uid, facts->entry, decision.reason,
-               event_flags(&decision, facts), cfg);
+               event_flags(&decision, facts), 0, cfg);
 }
 
 /* All facts are there: decide and do it. `id`: the task's session, 0 when it has none yet. */
@@ -122,7 +122,7 @@ static __noinline int settle(struct task_struct* task, __u64 id, struct escort_f
         judge_labelled(task, id, facts, cfg);
     } else if (facts->exempt) {
         count(ESCORT_COUNT_EXEMPTED);
-        report(task, ESCORT_EVENT_EXEMPT, 0, NULL, facts->uid, facts->entry, ESCORT_REASON_EXEMPT, 0, cfg);
+        report(task, ESCORT_EVENT_EXEMPT, 0, NULL, facts->uid, facts->entry, ESCORT_REASON_EXEMPT, 0, 0, cfg);
     } else {
         open_session(task, facts, cfg);
     }
@@ -314,10 +314,11 @@ int BPF_PROG(escort_exit, struct task_struct* task) {
     if (!id || !acting() || !count_out(task)) return 0;
     session = bpf_map_lookup_elem(&sessions, &id);
     cfg = get_config();
+    if (cfg && task->pid == task->tgid) remember_exited(task, id, cfg);
     if (!session || !cfg || __sync_fetch_and_add(&session->live, -1) != 1) return 0;
     session->last_ns = bpf_ktime_get_boot_ns();
     report(task, ESCORT_EVENT_LAST, id, session, session->uid, session->entry, session->reason,
-           session->flags & ESCORT_SESSION_PROBE ? ESCORT_EVENT_PROBE : 0, cfg);
+           session->flags & ESCORT_SESSION_PROBE ? ESCORT_EVENT_PROBE : 0, 0, cfg);
     if (session->flags & ESCORT_SESSION_REFUSED) {
         bpf_map_delete_elem(&verdicts, &id);
         bpf_map_delete_elem(&sessions, &id);
@@ -325,37 +326,7 @@ int BPF_PROG(escort_exit, struct task_struct* task) {
     return 0;
 }
 
-/* ---- Signals: a session that sends the agent one is over. Seen here, since a daemon that is killed sees
- * nothing; for everybody else it is one comparison. What the kernel itself sends (si_code above 0) may come
- * in an interrupt, in which any task is `current` ---- */
-SEC("tp_btf/signal_generate")
-int BPF_PROG(escort_signal, int sig, struct kernel_siginfo* info, struct task_struct* target, int group,
-             int result) {
-    struct escort_config* cfg = get_config();
-    struct escort_verdict* verdict;
-    struct task_struct* task;
-    __u32 flags = 0;
-    __u64 id;
-
-    if (!cfg || !cfg->kernel_agent || (__u32)target->tgid != cfg->kernel_agent) return 0;
-    if (info == SEND_SIG_PRIV) return 0;
-    if (info != SEND_SIG_NOINFO && BPF_CORE_READ(info, si_code) > 0) return 0;
-    task = bpf_get_current_task_btf();
-    id = session_of(task);
-    if (!id || !acting()) return 0;
-    verdict = bpf_map_lookup_elem(&verdicts, &id);
-    if (!verdict) return 0; /* refused at its next hook */
-    count(ESCORT_COUNT_TAMPER);
-    if (!(verdict->flags & (ESCORT_VERDICT_OBSERVE | ESCORT_VERDICT_RELEASED))) {
-        verdict->flags |= ESCORT_VERDICT_DEAD;
-        kill_current();
-        flags = ESCORT_EVENT_REFUSED | ESCORT_EVENT_SIGNALLED;
-    }
-    report(task, ESCORT_EVENT_TAMPER, id, bpf_map_lookup_elem(&sessions, &id),
-           BPF_CORE_READ(task, cred, uid.val), ESCORT_ENTRY_OTHER, ESCORT_REASON_TAMPER, flags, cfg);
-    return 0;
-}
-
+#include "attack.h"
 #include "capability.h"
 #include "clock.h"
 #include "iter.h"

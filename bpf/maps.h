@@ -46,6 +46,15 @@ struct {
     __type(value, struct escort_label);
 } orphans SEC(".maps");
 
+/* Processes of sessions that have exited, by the pid that the agent sees: what fanotify(7) tells of comes
+ * after the act, and whoever did it may have gone. Written by the kernel. LRU. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, ESCORT_MAX_EXITED);
+    __type(key, __u32);
+    __type(value, struct escort_exited);
+} exited SEC(".maps");
+
 /* Facts of each session. Inserted and counted by the kernel; removed by the daemon (a refused one: by the
  * kernel, so that refusals don't fill the map while the daemon is down). */
 struct {

@@ -65,6 +65,14 @@ static __always_inline bool count_out(struct task_struct* task) {
     return true;
 }
 
+static __always_inline void remember_exited(struct task_struct* process, __u64 id,
+                                            const struct escort_config* cfg) {
+    struct escort_exited exited_now = {.id = id, .time_ns = bpf_ktime_get_boot_ns()};
+    __u32 pid = agent_pid(process, cfg);
+
+    bpf_map_update_elem(&exited, &pid, &exited_now, BPF_ANY);
+}
+
 static __always_inline void kill_current(void) {
     if (bpf_send_signal(SIGKILL)) count(ESCORT_COUNT_SIGNAL_FAILED);
 }
@@ -87,7 +95,7 @@ static __always_inline void read_tty(struct task_struct* task, char name[ESCORT_
 /* Writes a lifecycle event about `task`. `session` may be NULL. */
 static __always_inline void report(struct task_struct* task, __u32 type, __u64 id,
                                    struct escort_session* session, __u32 uid, __u32 entry, __u32 reason,
-                                   __u32 flags, const struct escort_config* cfg) {
+                                   __u32 flags, __u32 target, const struct escort_config* cfg) {
     struct escort_event* event;
     /* Numbered even when the ring is full: the gap is what shows the loss. */
     __u64 number = session ? __sync_fetch_and_add(&session->events, 1) + 1 : 0;
@@ -113,6 +121,7 @@ static __always_inline void report(struct task_struct* task, __u32 type, __u64 i
     event->flags = flags;
     event->loginuid = login_uid(task);
     event->audit_session = audit_session(task);
+    event->target = target;
     BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
     read_tty(task, event->tty);
     read_exe(task, event->exe, sizeof(event->exe));

@@ -177,6 +177,14 @@ struct task_struct {
     unsigned int sessionid;
     struct css_set* cgroups;
 };
+enum kernel_load_data_id {
+    LOADING_MODULE = 2,
+    LOADING_KEXEC_IMAGE = 3,
+};
+enum kernel_read_file_id {
+    READING_MODULE = 2,
+    READING_KEXEC_IMAGE = 3,
+};
 struct linux_binprm {
     struct file* file;
     const char* filename;

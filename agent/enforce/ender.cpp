@@ -85,20 +85,21 @@ int Ender::on_timer(sd_event_source*, std::uint64_t, void* self) {
 
 void Ender::passes() {
     const std::uint64_t now = boot_ns();
-    std::set<std::uint64_t> due;
+    std::map<std::uint64_t, Sweep> due;
     for (const auto& [id, ending] : endings_)
-        if (ending.first_pass_ns <= now) due.insert(id);
+        if (ending.first_pass_ns <= now) due[id] = {&ending.signalled, ending.stubborn};
     std::vector<std::uint64_t> over;
     std::vector<Lingering> lingering;
     bool fresh = false;
     if (!due.empty()) {
         const Reserve::Released released = reserve_.release();
         if (const auto results = sweep_all(state_, due)) {
-            for (const auto id : due) {
+            for (const auto& [id, result] : *results) {
                 Ending& ending = endings_[id];
                 const std::size_t before = ending.processes.size();
-                const SweepResult& result = results->at(id);
                 if (pass(id, ending, result)) over.push_back(id);
+                ending.stubborn = (before > 0 && ending.processes.size() > before) ||
+                                  result.signalled.size() < result.processes.size();
                 fresh = fresh || ending.processes.size() > before;
                 if (ending.told || result.alive == 0 || now - ending.first_pass_ns < ns(kPatience)) continue;
                 ending.told = true;
@@ -121,6 +122,7 @@ void Ender::passes() {
 // the iterator's look and its label.
 bool Ender::pass(std::uint64_t id, Ending& ending, const SweepResult& result) {
     ending.processes.insert(result.processes.begin(), result.processes.end());
+    ending.signalled.insert(result.signalled.begin(), result.signalled.end());
     if (result.alive > 0) {
         ending.empty_passes = 0;
         return false;

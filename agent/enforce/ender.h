@@ -64,8 +64,10 @@ class Ender {
         std::uint64_t begun_ns = 0;
         std::uint64_t first_pass_ns = 0; // CLOCK_BOOTTIME
         unsigned empty_passes = 0;
-        bool told = false; // on_lingering
-        std::set<std::pair<std::uint32_t, std::uint64_t>> processes;
+        bool told = false;     // on_lingering
+        bool stubborn = false; // the last pass found new processes, or could not signal all
+        ProcessSet processes;
+        ProcessSet signalled;
     };
     static int on_turn(sd_event_source* source, void* self);
     static int on_timer(sd_event_source* source, std::uint64_t, void* self);

@@ -50,26 +50,28 @@ void kill_orphans(const KernelState& state, std::vector<Unsure>& unsure) {
     unsure.clear();
 }
 
-void kill_process(const KernelState& state, std::uint64_t id, std::uint32_t pid,
+// Has it been signalled for certain?
+bool kill_process(const KernelState& state, std::uint64_t id, std::uint32_t pid,
                   std::vector<Unsure>& unsure) {
     Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!pidfd.valid()) return; // gone; or no descriptor is left: again in the next pass
+    if (!pidfd.valid()) return false; // gone; or no descriptor is left: again in the next pass
     const auto label = state.label_of(pidfd.get());
     if (label == id)
         kill_held(pidfd);
     else if (!label)
         unsure.push_back({std::move(pidfd), id, pid});
     if (unsure.size() == kMostUnsure) kill_orphans(state, unsure);
+    return label == id;
 }
 
 } // namespace
 
 Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
-                                                       const std::set<std::uint64_t>& ids) {
-    const auto tasks = state.labelled(ids.size() == 1 ? *ids.begin() : 0);
+                                                       const std::map<std::uint64_t, Sweep>& sessions) {
+    const auto tasks = state.labelled(sessions.size() == 1 ? sessions.begin()->first : 0);
     if (!tasks) return tl::unexpected(tasks.error());
     std::map<std::uint64_t, Found> found;
-    for (const auto id : ids)
+    for (const auto& [id, how] : sessions)
         found[id];
     for (const auto& task : *tasks) {
         const auto session = found.find(task.id);
@@ -81,20 +83,25 @@ Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
     std::map<std::uint64_t, SweepResult> results;
     std::vector<Unsure> unsure;
     for (auto& [id, session] : found) {
+        const Sweep& how = sessions.at(id);
+        SweepResult& result = session.result;
         for (const auto& [cgroup, pid] : session.cgroups) {
+            if (!how.whole_cgroup) break;
             const auto folder = cgroup_folder(pid, cgroup);
-            if (folder && owns_cgroup(state, id, *folder) && kill_cgroup(*folder)) session.result.cgroups++;
+            if (folder && owns_cgroup(state, id, *folder) && kill_cgroup(*folder)) result.cgroups++;
         }
-        for (const auto& [pid, start] : session.result.processes)
-            kill_process(state, id, pid, unsure);
-        results.emplace(id, std::move(session.result));
+        for (const auto& process : result.processes)
+            if ((how.signalled != nullptr && how.signalled->contains(process)) ||
+                kill_process(state, id, process.first, unsure))
+                result.signalled.insert(process);
+        results.emplace(id, std::move(result));
     }
     kill_orphans(state, unsure);
     return results;
 }
 
 Result<SweepResult> sweep(const KernelState& state, std::uint64_t id) {
-    auto results = sweep_all(state, {id});
+    auto results = sweep_all(state, {{id, Sweep{.whole_cgroup = true}}});
     if (!results) return tl::unexpected(results.error());
     return std::move(results->at(id));
 }

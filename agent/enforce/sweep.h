@@ -12,9 +12,21 @@
 
 namespace escort {
 
+// A process by pid and start time: the identity by which it is counted once.
+using ProcessSet = std::set<std::pair<std::uint32_t, std::uint64_t>>;
+
+// How a session is to be swept.
+struct Sweep {
+    // These have their SIGKILL already, and aren't signalled again.
+    const ProcessSet* signalled = nullptr;
+    // A cgroup that the session owns is killed as a whole: what forks faster than it is listed dies so.
+    // Looking whether it owns one costs more than all the signals of a session that doesn't fork.
+    bool whole_cgroup = false;
+};
+
 struct SweepResult {
-    // Processes signalled in this pass, as (pid, start time): the identity by which they are counted once.
-    std::set<std::pair<std::uint32_t, std::uint64_t>> processes;
+    ProcessSet processes;    // found alive in this pass
+    ProcessSet signalled;    // of them: SIGKILL is on its way, from this pass or one before
     std::size_t alive = 0;   // tasks (threads) found alive before the signals
     std::size_t cgroups = 0; // killed as a whole
 };
@@ -22,9 +34,10 @@ struct SweepResult {
 // The sessions must be dead in the verdict map already: else what they fork meanwhile lives. Each process is
 // held by a pidfd and its label looked up through that pidfd before it is signalled, so a pid that was reused
 // is never hit. A thread whose process is not of the session is left to the kernel's own hooks. Needs ten
-// free descriptors. The result has an entry for each of `ids`.
-[[nodiscard]] Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
-                                                                     const std::set<std::uint64_t>& ids);
+// free descriptors. The result has an entry for each of `sessions`.
+[[nodiscard]] Result<std::map<std::uint64_t, SweepResult>>
+sweep_all(const KernelState& state, const std::map<std::uint64_t, Sweep>& sessions);
+// One session with all means, where no second pass may follow.
 [[nodiscard]] Result<SweepResult> sweep(const KernelState& state, std::uint64_t id);
 
 // Processes alive now, by session, in one pass; a session that has none is not there.

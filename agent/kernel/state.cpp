@@ -108,6 +108,7 @@ KernelState::KernelState(const Programs& programs)
       ring_(programs.map("lifecycle")),
       request_(programs.map("iter_request")),
       adopted_(programs.map("adopted")),
+      exited_(programs.map("exited")),
       unit_tasks_(programs.map("unit_tasks")),
       units_since_(programs.map("units_since")),
       iterator_(programs.iterator_link()),
@@ -306,6 +307,14 @@ std::optional<std::uint64_t> KernelState::label_of(int pidfd) const {
     escort_label label{};
     if (bpf_map_lookup_elem(labels_, &pidfd, &label) != 0) return std::nullopt;
     return label.id;
+}
+
+std::optional<std::uint64_t> KernelState::label_of_exited(std::uint32_t pid) const {
+    escort_exited exited{};
+    if (bpf_map_lookup_elem(exited_, &pid, &exited) != 0) return std::nullopt;
+    constexpr auto kNs = static_cast<std::uint64_t>(std::chrono::nanoseconds(kExitedFor).count());
+    if (boot_ns() - exited.time_ns > kNs) return std::nullopt;
+    return exited.id;
 }
 
 Status KernelState::set_unit_task(int pidfd, const escort_unit_task& task) const {

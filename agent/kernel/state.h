@@ -9,6 +9,7 @@
 #include "abi.h"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -71,6 +72,10 @@ class KernelState {
     [[nodiscard]] Result<std::vector<escort_task>> adopt() const;
     // The session that the task behind this pidfd is in; nothing: none, or the task is gone.
     [[nodiscard]] std::optional<std::uint64_t> label_of(int pidfd) const;
+    // The session that this process was in until it exited, at most kExitedFor ago; nothing: none, or nobody
+    // knows any more. Its pid may be another's already: to be asked of an act that is a moment old.
+    [[nodiscard]] std::optional<std::uint64_t> label_of_exited(std::uint32_t pid) const;
+    static constexpr std::chrono::seconds kExitedFor{5};
 
     // A task of a listed unit that was there before the unit was listed: what the unit's program was started
     // as (kernel/running_units.h). Those that start later are seen by the kernel. Errors: the task is gone,
@@ -97,7 +102,8 @@ class KernelState {
     void restore_rules(std::vector<std::string>& changed);
     void restore_config(std::vector<std::string>& changed);
 
-    int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_;
+    int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_,
+        exited_;
     int unit_tasks_, units_since_;
     int iterator_, open_session_;
     Fd inner_;                         // the rules in force; none before the first flip of this process

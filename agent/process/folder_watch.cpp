@@ -54,14 +54,16 @@ FolderWatch::~FolderWatch() {
     sd_event_source_disable_unref(source_);
 }
 
-Result<std::unique_ptr<FolderWatch>> FolderWatch::open(sd_event* loop, std::string folder, Changed changed) {
+Result<std::unique_ptr<FolderWatch>> FolderWatch::open(sd_event* loop, std::string folder, Watched watched,
+                                                       Changed changed) {
     std::unique_ptr<FolderWatch> watch(new FolderWatch(std::move(folder), std::move(changed)));
     const std::string& path = watch->folder_;
     watch->events_ = Fd(::fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME |
                                             FAN_REPORT_PIDFD,
                                         O_RDONLY | O_CLOEXEC));
     if (!watch->events_.valid()) return fail_errno(path, "watch", errno);
-    if (::fanotify_mark(watch->events_.get(), FAN_MARK_ADD | FAN_MARK_ONLYDIR, kChanges | FAN_EVENT_ON_CHILD,
+    const std::uint64_t changes = watched == Watched::entries ? kChanges | FAN_CREATE | FAN_ONDIR : kChanges;
+    if (::fanotify_mark(watch->events_.get(), FAN_MARK_ADD | FAN_MARK_ONLYDIR, changes | FAN_EVENT_ON_CHILD,
                         AT_FDCWD, path.c_str()) != 0)
         return fail_errno(path, "watch", errno);
     const int added =
@@ -86,7 +88,7 @@ void FolderWatch::read_events() {
         if (fixed.event_len < sizeof fixed || fixed.event_len > left) break;
         FolderChange change = change_of(at, fixed);
         change.folder = folder_;
-        if (fixed.pid != ::getpid() && (fixed.mask & kChanges) != 0) changed_(change);
+        if (fixed.pid != ::getpid() && (fixed.mask & (kChanges | FAN_CREATE)) != 0) changed_(change);
         at += fixed.event_len;
         left -= fixed.event_len;
     }

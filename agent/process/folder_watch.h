@@ -24,10 +24,12 @@ class FolderWatch {
   public:
     using Changed = std::function<void(const FolderChange&)>;
 
+    // Which changes: `entries` adds what is made there and never written, a symbolic link or a folder.
+    enum class Watched { files, entries };
     // Of this folder alone, not of those below it; what this process itself does is left out. `loop` must
     // outlive it. Errors: no such folder, no CAP_SYS_ADMIN, a filesystem without file handles.
     [[nodiscard]] static Result<std::unique_ptr<FolderWatch>> open(sd_event* loop, std::string folder,
-                                                                   Changed changed);
+                                                                   Watched watched, Changed changed);
     FolderWatch(const FolderWatch&) = delete;
     FolderWatch& operator=(const FolderWatch&) = delete;
     ~FolderWatch();

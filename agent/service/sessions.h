@@ -12,6 +12,7 @@
 
 #include "approvals/store.h"
 #include "core/session.h"
+#include "enforce/attached.h"
 #include "enforce/ender.h"
 #include "enforce/freezer.h"
 #include "kernel/state.h"
@@ -118,6 +119,8 @@ class Sessions {
     // Looks how long the sessions whose policy has an idle time-out have been idle, and warns those that end
     // soon.
     void look_at_terminals();
+    // Lets go on what a session's debugger has stopped outside of it. Once a second.
+    void wake_attached() { attached_.wake(); }
 
     // When the next live session must be judged again, CLOCK_BOOTTIME ns; kNever: none.
     [[nodiscard]] std::uint64_t next_recheck() const;
@@ -186,6 +189,7 @@ class Sessions {
     Timekeeper& time_;
     Ender ender_;
     Freezer freezer_;
+    Attached attached_;
     SessionTable table_;
     std::multimap<std::uint64_t, Done> waiting_;
     std::map<std::uint64_t, ByHand> by_hand_;

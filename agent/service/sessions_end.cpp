@@ -29,6 +29,7 @@ void Sessions::end(Session& session, std::chrono::microseconds lead) {
 void Sessions::finish(const Ended& ended) {
     Session* session = table_.find(ended.id);
     if (before_forgotten) before_forgotten(ended.id);
+    attached_.wake();
     kernel_.forget(ended.id, session != nullptr ? session->also : std::vector<std::uint32_t>{});
     if (session == nullptr || session->stage == Stage::ended) return;
     const bool killed = session->stage == Stage::ending;

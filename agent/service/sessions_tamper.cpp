@@ -18,15 +18,33 @@ bool enforced(const Session& session) {
            !session.verdict.log_only;
 }
 
+struct Attack {
+    const char* on;
+    const char* deed;
+};
+
+Attack attack_of(std::uint32_t reason) {
+    switch (reason) {
+    case ESCORT_REASON_ATTACHED:
+        return {"process", "attached to a process outside of it"};
+    case ESCORT_REASON_KERNEL_CODE:
+        return {"kernel", "loaded a module, or a next kernel"};
+    default:
+        return {"signal", "sent it a signal"};
+    }
+}
+
 } // namespace
 
 // The kernel has marked the session dead already, unless it is only watched.
 void Sessions::tampered(const escort_event& event) {
     const bool known = table_.find(event.id) != nullptr;
+    if (event.target != 0) attached_.add(event.target);
     const bool ends = end_attacker(event.id);
-    journal_.write(tamper("signal",
+    const Attack attack = attack_of(event.reason);
+    journal_.write(tamper(attack.on,
                           "process " + std::to_string(event.tgid) + " (" + event.comm + ") of session " +
-                              session_name(event.id) + " sent it a signal" +
+                              session_name(event.id) + " " + attack.deed +
                               (ends ? ", and the session is ended" : ""),
                           "`escortctl session " + session_name(event.id) + "` says who it was"));
     if (!known) attackers_.insert(event.id);

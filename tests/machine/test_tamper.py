@@ -1,10 +1,11 @@
-"""Attacks on the agent by a support session that has become root, and by the host's own root (threats A1-A3, A9): in
-tier kill they are seen, what was broken is put right, and the session is over."""
+"""Attacks on the agent, the kernel and other people's processes by a support session that has become root, and by the
+host's own root (threats O9, O10, A1-A3, A9): in tier kill they are seen, what was broken is put right, and the session
+is over."""
 
 import json
 
 import pytest
-from testhost import product
+from testhost import native, product
 from testhost.guest import wait_for
 
 BPFTOOL = "/usr/sbin/bpftool"  # of the machine that runs the tests
@@ -134,6 +135,83 @@ def test_state_changed_by_a_process_that_is_gone_ends_the_sessions_of_root(host,
     rooted.does("cp /dev/null /var/lib/escortd/state/evil.json; rm /var/lib/escortd/state/evil.json")
     wait_for(lambda: tampering(host, begin, "evil.json"), 10, "tamper")
     is_over(host, rooted)
+
+
+LEFT_BEHIND = {  # in a file that others take orders from: threats.md, O10
+    "a unit": ("echo [Unit] >/etc/systemd/system/evil.service; sleep 5", "/etc/systemd/system/evil.service"),
+    "a link to a unit": ("ln -s /tmp/x.service /etc/systemd/system/evil.service", "/etc/systemd/system/evil.service"),
+    "an addition to a unit": ("mkdir /etc/systemd/system/evil.service.d", "/etc/systemd/system/evil.service.d"),
+    "a job, by a process that is gone": ("cp /dev/null /etc/cron.d/evil", "/etc/cron.d/evil"),
+    "a job of root's": ("echo '@daily true' | crontab -", "/var/spool/cron/crontabs/root"),
+    "everybody's loader": ("echo /tmp/evil.so >/tmp/preload; mv /tmp/preload /etc/ld.so.preload; rm /etc/ld.so.preload",
+                           "/etc/ld.so.preload"),
+    "a key of root's": ("echo '# evil' >>/root/.ssh/authorized_keys; sleep 5", "/root/.ssh/authorized_keys"),
+}
+
+
+@pytest.mark.parametrize("line, file", LEFT_BEHIND.values(), ids=LEFT_BEHIND.keys())
+def test_what_others_take_orders_from_changed_by_a_session_ends_it(host, rooted, line, file):
+    begin = host.journal_end()
+    try:
+        rooted.does(line)
+        wait_for(lambda: tampering(host, begin, f"{file} was changed by session {rooted.id}"), 10, "tamper")
+        is_over(host, rooted)
+    finally:
+        host.run("rm -rf /etc/systemd/system/evil.service* /etc/cron.d/evil /etc/ld.so.preload; crontab -r; "
+                 "sed -i '/^# evil$/d' /root/.ssh/authorized_keys", check=False)
+
+
+def test_the_hosts_own_changes_and_the_accounts_own_jobs_end_nobody(host, rooted):
+    begin = host.journal_end()
+    host.run("echo x >/etc/cron.d/ours; cp /etc/cron.d/ours /etc/systemd/system/ours.service; "
+             "rm /etc/cron.d/ours /etc/systemd/system/ours.service")
+    rooted.does("echo '@yearly true' | crontab -u azsupport -; crontab -u azsupport -r; touch /tmp/acted")
+    wait_for(lambda: host.exists("/tmp/acted"), 10, "the session's own job written and removed")
+    host.run(["rm", "/tmp/acted"])
+    assert not tampering(host, begin)
+    assert [each["id"] for each in product.sessions(host, "azsupport")] == [rooted.id]
+
+
+@pytest.fixture
+def attack(host, rooted):
+    """attack(words) of files/attack.c by the session, and what it said; None where it did not live to say it."""
+    native.send(host, "attack")
+    said = "/tmp/said"
+
+    def does(words: str) -> str | None:
+        host.run(["rm", "-f", said])
+        rooted.does(f"{native.THERE}/attack {words} >{said}.part; mv {said}.part {said}")
+        wait_for(lambda: host.exists(said) or rooted.over(), 10, "what came of it")
+        return host.read(said).strip() if host.exists(said) else None
+    return does
+
+
+@pytest.mark.parametrize("way", ["attach", "seize", "read"])
+def test_attaching_to_a_process_outside_ends_the_session(host, rooted, attack, tenant, way):
+    begin = host.journal_end()
+    pid = host.run(["pgrep", "-u", "alice", "-x", "cat"]).out.split()[0]
+    assert attack(f"{way} {pid}") is None
+    wait_for(lambda: tampering(host, begin, f"session {rooted.id} attached to a process outside of it"), 10, "tamper")
+    is_over(host, rooted)
+
+
+@pytest.mark.parametrize("way", ["attach", "seize", "read"])
+def test_attaching_to_its_own_process_does_not(host, rooted, attack, way):
+    begin = host.journal_end()
+    own = host.run(["pgrep", "-u", "azsupport"]).out.split()[-1]  # root's debugger on the account's own process
+    assert attack(f"{way} {own}") == "done"
+    assert not tampering(host, begin)
+    assert not rooted.over()
+
+
+def test_who_only_looks_lives_on(host, rooted):
+    begin = host.journal_end()
+    rooted.does("(ps auxe; ls -l /proc/*/fd /proc/*/exe /proc/*/ns; cat /proc/*/maps /proc/*/environ; ss -ap) "
+                ">/dev/null 2>&1; touch /tmp/looked")
+    wait_for(lambda: host.exists("/tmp/looked"), 30, "everything looked at")
+    host.run(["rm", "/tmp/looked"])
+    assert not tampering(host, begin)
+    assert not rooted.over()
 
 
 @pytest.mark.parametrize("words", ["reload", "undeny account vendor-two", "kill {id} --reason mine", "thaw {id}",

@@ -20,10 +20,10 @@ struct Watched {
     std::vector<FolderChange> seen;
     std::unique_ptr<FolderWatch> watch;
 
-    Watched() {
+    explicit Watched(FolderWatch::Watched which = FolderWatch::Watched::files) {
         std::filesystem::create_directory(folder.path("below"));
         REQUIRE(sd_event_new(&loop) >= 0);
-        auto opened = FolderWatch::open(loop, folder.path(), [this](const FolderChange& change) {
+        auto opened = FolderWatch::open(loop, folder.path(), which, [this](const FolderChange& change) {
             seen.push_back({change.folder, change.file, change.pid, {}});
         });
         REQUIRE(opened);
@@ -75,9 +75,22 @@ TEST_CASE("folder watch: reading, folders below, and this process itself are no 
     CHECK(watched.seen.empty());
 }
 
+TEST_CASE("folder watch: entries that are made and never written") {
+    for (const std::string line : {"exec ln -s /nowhere link", "exec mkdir folder"}) {
+        Watched files;
+        files.does(line);
+        CHECK(files.seen.empty());
+        Watched entries(FolderWatch::Watched::entries);
+        const pid_t who = entries.does(line);
+        REQUIRE(entries.seen.size() == 1);
+        CHECK(entries.seen[0].pid == who);
+    }
+}
+
 TEST_CASE("folder watch: no such folder") {
     sd_event* loop = nullptr;
     REQUIRE(sd_event_new(&loop) >= 0);
-    CHECK_FALSE(FolderWatch::open(loop, "/nonexistent", [](const FolderChange&) {}));
+    CHECK_FALSE(
+        FolderWatch::open(loop, "/nonexistent", FolderWatch::Watched::files, [](const FolderChange&) {}));
     sd_event_unref(loop);
 }
