@@ -62,7 +62,8 @@ def test_the_host_is_read_only_for_it_but_for_its_own_folders(host):
     for path in ("/var/lib/escortd/state/x", "/run/escortd/x", "/run/systemd/system/x"):
         assert host.run(f"{enter} bash -c ': >>{path}'").ok
         host.run(["rm", path])
-    assert host.run(f"{enter} ls -A /home /root", check=False).out.split() == ["/home:", "/root:"]
+    assert host.run(f"{enter} ls -A /home /root").out.split() == ["/home:", "/root:", ".ssh"]
+    assert not host.run(f"{enter} bash -c ': >>/root/.ssh/x'", check=False).ok
 
 
 def test_its_root_is_the_hosts_and_its_network_is_none(host):

@@ -1,5 +1,25 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 # The test host's package: the virtual machine is another Guest of it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "machine"))
+
+from testhost import product  # noqa: E402
+from vm import Vm  # noqa: E402
+
+
+def machine(policy: str):
+    """A virtual machine with escortd, its broker's key trusted and one of the tests' policies in force; a fixture's body."""
+    with Vm() as booted:
+        booted.install(product.package())
+        product.found_broker(booted)
+        product.set_policy(booted, product.policy(policy))
+        yield booted
+
+
+@pytest.fixture(scope="session")
+def gated():
+    """Under a policy of the gate; its clock is as it was for whoever comes next."""
+    yield from machine("gate_unbound")

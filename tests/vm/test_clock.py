@@ -1,8 +1,8 @@
 """The wall clock set a year back and a year forward (threats.md A4): only in a machine that has a clock of its own."""
 
 import pytest
+from conftest import machine
 from testhost import product
-from vm import Vm
 
 ACCOUNT = "azsupport"
 CANARY = "/tmp/clock-canary"
@@ -12,11 +12,7 @@ YEAR = 365 * 24 * 3600
 @pytest.fixture(scope="module")
 def vm():
     """One of its own: once its clock was a year ahead, what it has saved forbids it to go back."""
-    with Vm() as machine:
-        machine.install(product.package())
-        product.found_broker(machine)
-        product.set_policy(machine, product.policy("enforce"))
-        yield machine
+    yield from machine("enforce")
 
 
 def step(vm, seconds: int) -> None:

@@ -1,19 +1,16 @@
 """The demo's story on Debian 12's own kernel, with each set of hooks that this kernel can have."""
 
 import pytest
+from conftest import machine
 from testhost import product
 from testhost.story import Story
-from vm import Vm
 
 SETTINGS = "/etc/escortd/escortd.yaml"
 
 
 @pytest.fixture(scope="module")
 def vm():
-    with Vm() as machine:
-        machine.install(product.package())
-        product.found_broker(machine)
-        yield machine
+    yield from machine("enforce")
 
 
 def test_the_kernel_is_debians_own(vm):
