@@ -161,11 +161,8 @@ Status Daemon::start_kernel(HookSet best) {
     agent_.sessions = std::make_unique<Sessions>(*agent_.kernel, *agent_.journal, *agent_.rulebook,
                                                  *agent_.time, loop_.get());
     agent_.sessions->restore(state->sessions);
-    agent_.sessions->on_change = [this] {
-        push_rules(); // a session that begins or ends may close or open its approval's window
-        arm_deadline();
-        save_sessions();
-    };
+    agent_.sessions->on_change = [this] { sessions_changed(); };
+    agent_.sessions->on_ended = [this] { sessions_changed_soon(); };
     ring_ = ring_buffer__new(agent_.kernel->ring(), on_event, this, nullptr);
     if (ring_ == nullptr) return fail_errno("lifecycle ring", "open", errno);
     activity_ = std::make_unique<Activity>(*agent_.kernel, *agent_.journal, agent_.sessions->table(),
@@ -279,6 +276,29 @@ void Daemon::announce() {
 void Daemon::look_up(const std::set<std::uint32_t>& uids) {
     for (const auto uid : uids)
         agent_.policies->look_up(uid);
+}
+
+// A session that begins or ends may close or open its approval's window.
+void Daemon::sessions_changed() {
+    push_rules();
+    arm_deadline();
+    save_sessions();
+}
+
+// Once for all that have ended in this turn of the loop: each save waits for the disk.
+void Daemon::sessions_changed_soon() {
+    if (!changed_) {
+        sd_event_source* source = nullptr;
+        if (sd_event_add_defer(loop_.get(), &source, on_changed, this) < 0) return sessions_changed();
+        changed_.reset(source);
+        sd_event_source_set_priority(source, SD_EVENT_PRIORITY_NORMAL + 10);
+    }
+    if (sd_event_source_set_enabled(changed_.get(), SD_EVENT_ONESHOT) < 0) sessions_changed();
+}
+
+int Daemon::on_changed(sd_event_source*, void* self) {
+    static_cast<Daemon*>(self)->sessions_changed();
+    return 0;
 }
 
 void Daemon::save_sessions() {

@@ -83,11 +83,14 @@ class Daemon {
     void mount_bpffs();
     void told_of_tampering(const std::string& what, const std::string& why);
     void check_ring();
+    void sessions_changed();
+    void sessions_changed_soon();
     void save_sessions();
     void look_up(const std::set<std::uint32_t>& uids);
 
     static int on_signal(sd_event_source*, const signalfd_siginfo*, void* self);
     static int on_settle(sd_event_source*, std::uint64_t, void* self);
+    static int on_changed(sd_event_source*, void* self);
     static int on_tick(sd_event_source*, std::uint64_t, void* self);
     static int on_deadline(sd_event_source*, std::uint64_t, void* self);
     static int on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self);
@@ -109,7 +112,7 @@ class Daemon {
     ring_buffer* ring_ = nullptr;
     Fd clock_;
     std::vector<Source> sources_;
-    Source tick_, deadline_, clock_source_, settle_;
+    Source tick_, deadline_, clock_source_, settle_, changed_;
     unsigned settle_looks_ = 0;
     std::vector<KernelRule> rules_;     // in force
     std::vector<std::string> tampered_; // what the last look at the kernel found changed

@@ -39,7 +39,8 @@ Sessions::Sessions(KernelState& kernel, Journal& journal, const Rulebook& rulebo
       rulebook_(rulebook),
       time_(time),
       ender_(kernel, loop, [this](const Ended& ended) { finish(ended); }),
-      freezer_(kernel, loop) {
+      freezer_(kernel, loop),
+      loop_(loop) {
     ender_.on_lingering = [this](const Lingering& lingering) { lingers(lingering); };
     freezer_.on_frozen = [this](const Frozen& frozen) { on_frozen(frozen); };
 }

@@ -138,6 +138,8 @@ class Sessions {
 
     // Called when what must outlive a restart has changed (kept(), next_number of the kernel).
     std::function<void()> on_change;
+    // The same of a session that has ended, which may wait until all that end with it are heard of.
+    std::function<void()> on_ended;
     // Called when nothing of a session is left, while the kernel still knows its counts.
     std::function<void(std::uint64_t id)> before_forgotten;
     // By session name.
@@ -165,7 +167,11 @@ class Sessions {
     void deny(Session& session, Reason reason);
     void find_source(Session& session);
     // On every terminal of the session; true: one took it.
-    bool say(const Session& session, const std::string& line) const;
+    bool say(const Session& session, const std::string& line);
+    // The terminals of all sessions, by session; looked up once in a turn of the loop, however many end in
+    // it.
+    using Terminals = std::map<std::uint64_t, std::set<std::string>>;
+    const Terminals& terminals();
     void release(Session& session);
     void tell_kernel(Session& session);
     // `lead`: how long what tells the person about it has, before it is killed.
@@ -190,6 +196,9 @@ class Sessions {
     Ender ender_;
     Freezer freezer_;
     Attached attached_;
+    sd_event* loop_;
+    Terminals terminals_;
+    std::uint64_t terminals_turn_ = 0; // sd_event_get_iteration(3)
     SessionTable table_;
     std::multimap<std::uint64_t, Done> waiting_;
     std::map<std::uint64_t, ByHand> by_hand_;

@@ -48,7 +48,7 @@ void Sessions::finish(const Ended& ended) {
 
     for (const auto& done : take_waiting(ended.id))
         done(*table_.find(ended.id), ended);
-    if (!record.approval.empty() && on_change) on_change(); // others leave nothing to save
+    if (!record.approval.empty() && on_ended) on_ended(); // others leave nothing to save
 }
 
 // Who waits for its end is told what is known, and the journal says why it isn't over.

@@ -10,26 +10,24 @@
 
 namespace escort {
 
-namespace {
-
-using Terminals = std::map<std::uint64_t, std::set<std::string>>;
-
-// The terminals that the sessions' processes have, by session; `id` 0: of all sessions.
-Terminals terminals(const KernelState& kernel, std::uint64_t id) {
-    Terminals found;
-    const auto tasks = kernel.labelled(id);
-    if (!tasks) return found;
-    for (const auto& task : *tasks)
-        if (task.tty[0] != '\0' && (task.flags & ESCORT_TASK_GONE) == 0) found[task.id].insert(task.tty);
-    return found;
+const Sessions::Terminals& Sessions::terminals() {
+    std::uint64_t turn = 0;
+    (void)sd_event_get_iteration(loop_, &turn);
+    if (turn != 0 && turn == terminals_turn_) return terminals_;
+    terminals_turn_ = turn;
+    terminals_.clear();
+    if (const auto tasks = kernel_.labelled(0))
+        for (const auto& task : *tasks)
+            if (task.tty[0] != '\0' && (task.flags & ESCORT_TASK_GONE) == 0)
+                terminals_[task.id].insert(task.tty);
+    return terminals_;
 }
 
-} // namespace
-
-bool Sessions::say(const Session& session, const std::string& line) const {
+bool Sessions::say(const Session& session, const std::string& line) {
     bool told = false;
-    for (const auto& [id, names] : terminals(kernel_, session.id))
-        for (const auto& name : names)
+    const auto& all = terminals();
+    if (const auto names = all.find(session.id); names != all.end())
+        for (const auto& name : names->second)
             told = write_line(name, line).has_value() || told;
     return told;
 }
@@ -104,7 +102,7 @@ void Sessions::found_logind(std::uint32_t leader, std::optional<std::uint32_t> a
 }
 
 void Sessions::find_terminals() {
-    const Terminals all = terminals(kernel_, 0);
+    const Terminals& all = terminals();
     for (auto& [id, session] : table_.live())
         if (const auto names = all.find(id); session.tty.empty() && names != all.end())
             session.tty = *names->second.begin();
@@ -121,7 +119,7 @@ void Sessions::look_at_terminals() {
             asked.push_back(id);
     }
     if (asked.empty()) return;
-    const Terminals all = terminals(kernel_, 0);
+    const Terminals& all = terminals();
     for (const auto id : asked) {
         Session& session = *table_.find(id);
         const Policy& policy = *governed_of(session)->policy;
