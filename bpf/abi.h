@@ -274,6 +274,7 @@ struct escort_exec {
 /* ---- Task iterator ---- */
 enum escort_iter_mode {
     ESCORT_ITER_LABELLED = 1, /* every task with a label (of `id`, when that is not 0) */
+    ESCORT_ITER_END = 2,      /* emits nothing: kills those that a LABELLED pass shows as due */
     ESCORT_ITER_ADOPT = 3,    /* label principals' tasks that have none; emit those and unknown uids */
 };
 struct escort_iter_request {
@@ -287,6 +288,7 @@ enum escort_task_flags {
     ESCORT_TASK_UNKNOWN = 4,    /* its uid was never looked up */
     ESCORT_TASK_ATTRIBUTED = 8, /* a principal's login uid, but another uid: reported, never killed */
     ESCORT_TASK_STOPPED = 16,   /* stopped by a signal, or traced */
+    ESCORT_TASK_DUE = 32,       /* its session is dead and its time is up: an END pass kills its process */
 };
 struct escort_task {
     __u64 id; /* 0: no label */

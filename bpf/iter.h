@@ -66,6 +66,25 @@ static __always_inline __u64 adopt(struct task_struct* task, __u32 uid, struct e
     return id;
 }
 
+/* Is the task's process to be killed by an END pass? Its session is dead, the time for its last words is up
+ * (Ender::begin), and this kernel can signal another task. A thread whose process is not of the session is
+ * left to its own hooks. */
+static __always_inline bool is_due(struct task_struct* task, __u64 id) {
+    struct escort_verdict* verdict = bpf_map_lookup_elem(&verdicts, &id);
+    struct task_struct* leader = task->group_leader;
+
+    if (!bpf_send_signal_task || !verdict || !leader) return false;
+    if (!(verdict->flags & ESCORT_VERDICT_DEAD) || verdict->deadline_ns > bpf_ktime_get_boot_ns() ||
+        verdict->flags & (ESCORT_VERDICT_OBSERVE | ESCORT_VERDICT_RELEASED))
+        return false;
+    return leader == task || session_of(leader) == id;
+}
+
+static __always_inline void end_process(struct task_struct* task) {
+    if (bpf_send_signal_task && bpf_send_signal_task(task, SIGKILL, PIDTYPE_TGID, 0))
+        count(ESCORT_COUNT_SIGNAL_FAILED);
+}
+
 SEC("iter/task")
 int escort_tasks(struct bpf_iter__task* ctx) {
     struct seq_file* seq = ctx->meta->seq;
@@ -83,13 +102,18 @@ int escort_tasks(struct bpf_iter__task* ctx) {
     out.cgroup_id = BPF_CORE_READ(cgroup_node(task), id);
     out.uid = BPF_CORE_READ(task, cred, uid.val);
 
-    if (request->mode == ESCORT_ITER_LABELLED && (!out.id || (request->id && out.id != request->id)))
-        return 0;
+    if (request->mode != ESCORT_ITER_ADOPT && (!out.id || (request->id && out.id != request->id))) return 0;
     if (request->mode == ESCORT_ITER_ADOPT) {
         if (out.id || gone) return 0;
         out.id = adopt(task, out.uid, cfg, &out.flags);
         if (!out.flags) return 0;
     }
+    if (request->mode != ESCORT_ITER_ADOPT && !gone && is_due(task, out.id)) {
+        /* Nothing is written about it: all have their signal before the first of them gets to die. */
+        if (request->mode == ESCORT_ITER_END) end_process(task);
+        out.flags |= ESCORT_TASK_DUE;
+    }
+    if (request->mode == ESCORT_ITER_END) return 0;
     if (gone) out.flags |= ESCORT_TASK_GONE;
     if (BPF_CORE_READ(task, __state) & (TASK_STOPPED | TASK_TRACED)) out.flags |= ESCORT_TASK_STOPPED;
     out.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);

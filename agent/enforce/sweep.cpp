@@ -31,6 +31,12 @@ bool gone(const escort_task& task) {
     return (task.flags & ESCORT_TASK_GONE) != 0;
 }
 
+bool is_signalled(const std::map<std::uint64_t, Sweep>& sessions, const escort_task& task) {
+    const auto how = sessions.find(task.id);
+    return how != sessions.end() && how->second.signalled != nullptr &&
+           how->second.signalled->contains({task.tgid, task.start_ns});
+}
+
 void kill_held(const Fd& pidfd) {
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0); // fails only when it is gone: good
 }
@@ -68,8 +74,13 @@ bool kill_process(const KernelState& state, std::uint64_t id, std::uint32_t pid,
 
 Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
                                                        const std::map<std::uint64_t, Sweep>& sessions) {
-    const auto tasks = state.labelled(sessions.size() == 1 ? sessions.begin()->first : 0);
+    const std::uint64_t asked = sessions.size() == 1 ? sessions.begin()->first : 0;
+    const auto tasks = state.labelled(asked);
     if (!tasks) return tl::unexpected(tasks.error());
+    const bool due = std::any_of(tasks->begin(), tasks->end(), [&](const escort_task& task) {
+        return (task.flags & ESCORT_TASK_DUE) != 0 && !is_signalled(sessions, task);
+    });
+    const bool ended = due && state.end_due(asked);
     std::map<std::uint64_t, Found> found;
     for (const auto& [id, how] : sessions)
         found[id];
@@ -78,6 +89,8 @@ Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
         if (session == found.end() || gone(task)) continue;
         session->second.result.alive++;
         session->second.result.processes.emplace(task.tgid, task.start_ns);
+        if (ended && (task.flags & ESCORT_TASK_DUE) != 0)
+            session->second.result.signalled.emplace(task.tgid, task.start_ns);
         session->second.cgroups.emplace(task.cgroup_id, task.tgid);
     }
     std::map<std::uint64_t, SweepResult> results;
@@ -91,7 +104,8 @@ Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
             if (folder && owns_cgroup(state, id, *folder) && kill_cgroup(*folder)) result.cgroups++;
         }
         for (const auto& process : result.processes)
-            if ((how.signalled != nullptr && how.signalled->contains(process)) ||
+            if (result.signalled.contains(process) ||
+                (how.signalled != nullptr && how.signalled->contains(process)) ||
                 kill_process(state, id, process.first, unsure))
                 result.signalled.insert(process);
         results.emplace(id, std::move(result));

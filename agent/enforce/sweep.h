@@ -31,10 +31,11 @@ struct SweepResult {
     std::size_t cgroups = 0; // killed as a whole
 };
 
-// The sessions must be dead in the verdict map already: else what they fork meanwhile lives. Each process is
-// held by a pidfd and its label looked up through that pidfd before it is signalled, so a pid that was reused
-// is never hit. A thread whose process is not of the session is left to the kernel's own hooks. Needs ten
-// free descriptors. The result has an entry for each of `sessions`.
+// The sessions must be dead in the verdict map already: else what they fork meanwhile lives. The kernel's
+// pass over the tasks signals what it finds, where it can; else each process is held by a pidfd and its label
+// looked up through that pidfd before it is signalled, so a pid that was reused is never hit. A thread whose
+// process is not of the session is left to the kernel's own hooks. Needs ten free descriptors. The result has
+// an entry for each of `sessions`.
 [[nodiscard]] Result<std::map<std::uint64_t, SweepResult>>
 sweep_all(const KernelState& state, const std::map<std::uint64_t, Sweep>& sessions);
 // One session with all means, where no second pass may follow.

@@ -279,6 +279,12 @@ Result<std::vector<escort_task>> KernelState::labelled(std::uint64_t id) const {
     return iterate(ESCORT_ITER_LABELLED, id);
 }
 
+Status KernelState::end_due(std::uint64_t id) const {
+    const auto none = iterate(ESCORT_ITER_END, id);
+    if (!none) return tl::unexpected(none.error());
+    return {};
+}
+
 Result<std::vector<escort_task>> KernelState::adopt() const {
     struct AdoptKey {
         std::uint64_t cgroup_id;

@@ -67,6 +67,9 @@ class KernelState {
 
     // Every task with a label, of one session or (id 0) of all.
     [[nodiscard]] Result<std::vector<escort_task>> labelled(std::uint64_t id) const;
+    // Kills the processes that labelled() shows as due (ESCORT_TASK_DUE), all in one call: they have their
+    // signal before the first of them gets to die, and takes the processor for it.
+    [[nodiscard]] Status end_due(std::uint64_t id) const;
     // Labels the principals' tasks that have none, in as many passes as it takes until a pass finds no new
     // one (at most 8). Returns those, and tasks whose uid was never looked up.
     [[nodiscard]] Result<std::vector<escort_task>> adopt() const;
