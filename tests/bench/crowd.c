@@ -1,9 +1,12 @@
-/* Many processes in groups, and how long each group takes to die.
+/* Many processes in groups, and how long each group takes to die: for each group, the microseconds from the
+ * start to its last death. Of `reap` and `kill` the groups are on stdin, in lines of GROUP PID.
  *
- *   crowd reap FROM TO     stdin: lines of GROUP PID. Renames FROM to TO (a document into the spool) and
- * waits until every PID is gone crowd floor DIR GROUPS PROCESSES makes GROUPS cgroups below DIR with so many
- * sleepers each, and writes cgroup.kill of one after the other: what the kernel itself needs Both print, for
- * each group, the microseconds from the start to its last death. */
+ *   crowd reap FROM TO: renames FROM to TO (a document into the spool) and waits until every PID is gone.
+ *
+ *   crowd kill: sends each PID a SIGKILL itself. What the deaths of the same processes take by themselves.
+ *
+ *   crowd floor DIR GROUPS PROCESSES: makes GROUPS cgroups below DIR with so many sleepers each, and writes
+ *   cgroup.kill of one after the other. What the kernel itself needs. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -69,14 +72,29 @@ static int print(int groups) {
     return 0;
 }
 
-static int reap(const char* from, const char* to) {
+/* How many groups; -1: something can't be watched. */
+static int watch_listed(void) {
     int group, pid, groups = 0;
     while (scanf("%d %d", &group, &pid) == 2) {
-        if (watch(group, pid) != 0) return 1;
+        if (watch(group, pid) != 0) return -1;
         if (group >= groups) groups = group + 1;
     }
+    return groups;
+}
+
+static int reap(const char* from, const char* to) {
+    const int groups = watch_listed();
     const double begin = now_us();
-    if (rename(from, to) != 0 || wait_for_all(begin) != 0) return 1;
+    if (groups < 0 || rename(from, to) != 0 || wait_for_all(begin) != 0) return 1;
+    return print(groups);
+}
+
+static int kill_listed(void) {
+    const int groups = watch_listed();
+    const double begin = now_us();
+    for (int i = 0; i < watched_count; i++)
+        syscall(SYS_pidfd_send_signal, watched[i].fd, SIGKILL, NULL, 0);
+    if (groups < 0 || wait_for_all(begin) != 0) return 1;
     return print(groups);
 }
 
@@ -122,7 +140,9 @@ int main(int argc, char** argv) {
     setrlimit(RLIMIT_NOFILE, &many);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (argc == 4 && strcmp(argv[1], "reap") == 0) return reap(argv[2], argv[3]);
+    if (argc == 2 && strcmp(argv[1], "kill") == 0) return kill_listed();
     if (argc == 5 && strcmp(argv[1], "floor") == 0) return floor_of(argv[2], atoi(argv[3]), atoi(argv[4]));
-    fprintf(stderr, "usage: crowd reap FROM TO <groups | crowd floor DIR GROUPS PROCESSES\n");
+    fprintf(stderr,
+            "usage: crowd reap FROM TO <groups | crowd kill <groups | crowd floor DIR GROUPS PROCESSES\n");
     return 2;
 }

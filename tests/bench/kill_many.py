@@ -1,7 +1,7 @@
 """tools/bench kill: 100 approved sessions of 10 processes, revoked at once by one list, beside what the kernel needs.
 
-Timed from the list's arrival in the spool to the last death of each session; the floor is the same number of sleepers
-killed by as many cgroup.kill writes on the same host. Asserts nothing.
+Timed from the list's arrival in the spool to the last death of each session; the floors are the same sessions
+killed by bare signals, and as many sleepers killed by cgroup.kill writes. Asserts nothing.
 """
 
 import argparse
@@ -35,7 +35,8 @@ def spread(took_us: list[float]) -> str:
     return f"{took[len(took) // 2]:>8.1f} {took[int(len(took) * 0.99) - 1]:>8.1f} {took[-1]:>8.1f}"
 
 
-def revoke_all(host: Host, sessions: int, processes: int) -> dict:
+def open_all(host: Host, sessions: int, processes: int) -> tuple[Broker, list, str]:
+    """So many sessions: the broker that approved them, their clients, and the lines `GROUP PID` of their processes."""
     broker = Broker(host)
     broker.approvals = [broker.approval(ACCOUNT, f"eng-{i}", max_sessions=1) for i in range(sessions)]
     broker.publish()
@@ -53,17 +54,35 @@ def revoke_all(host: Host, sessions: int, processes: int) -> dict:
         _, _, pid, rest = line.split("/", 3)
         if pid in own:
             members.setdefault(rest.rsplit("/", 1)[-1], []).append(int(pid))
+    groups = "".join(f"{index} {pid}\n" for index, pids in enumerate(members.values()) for pid in pids)
+    return broker, logins, groups
+
+
+def close_all(host: Host, logins: list) -> None:
+    for login in logins:
+        login.close()
+    wait_for(lambda: not product.sessions(host, ACCOUNT), 60, "the end of all sessions")
+
+
+def kill_all(host: Host, sessions: int, processes: int) -> dict:
+    """The same sessions killed by bare signals."""
+    _, logins, groups = open_all(host, sessions, processes)
+    answer = json.loads(host.run([CROWD, "kill"], stdin=groups, timeout=120).out)
+    close_all(host, logins)
+    return answer
+
+
+def revoke_all(host: Host, sessions: int, processes: int) -> dict:
+    broker, logins, groups = open_all(host, sessions, processes)
     claims = broker.claims(exp=int(time.time()) + 3600, seq=time.time_ns() // 1_000_000, approvals=[],
                            revoked=[])  # a whole list: what it no longer has is over
     host.write("/root/revoke.json", json.dumps(claims))
     host.escortctl("document", "sign", "--key", product.KEY, "--type", "approvals", "--out", "/root/revoke.jws",
                    "/root/revoke.json")
     host.run(f"mv /root/revoke.jws {Path(product.SPOOL).parent}/revoke.jws")  # one filesystem: a rename
-    groups = "".join(f"{index} {pid}\n" for index, pids in enumerate(members.values()) for pid in pids)
     answer = json.loads(host.run([CROWD, "reap", f"{Path(product.SPOOL).parent}/revoke.jws",
                                   f"{product.SPOOL}/revoke.jws"], stdin=groups, timeout=120).out)
-    for login in logins:
-        login.close()
+    close_all(host, logins)
     return answer
 
 
@@ -88,6 +107,8 @@ def main(words: list[str]) -> int:
         print(f"{what:<52} {spread(answer['last_us'])}   p99 below 50")
         since = [each - answer["first_us"] for each in answer["last_us"]]
         print(f"{'  the same since the first death of all':<52} {spread(since)}")
+        bare = kill_all(host, options.sessions, options.processes)
+        print(f"{'  the same sessions, by bare SIGKILLs':<52} {spread(bare['last_us'])}")
         host.run(["mkdir", FLOOR])
         floor = json.loads(host.run([CROWD, "floor", FLOOR, str(options.sessions), str(options.processes)],
                                     timeout=120).out)

@@ -130,7 +130,7 @@ def test_a_file_of_ours_changed_by_a_session_ends_it(host, rooted, file):
         product.set_policy(host, product.policy("enforce"))
 
 
-def test_state_changed_by_a_process_that_is_gone_ends_the_sessions_of_root(host, rooted):
+def test_state_changed_by_a_process_that_is_gone_ends_its_session(host, rooted):
     begin = host.journal_end()
     rooted.does("cp /dev/null /var/lib/escortd/state/evil.json; rm /var/lib/escortd/state/evil.json")
     wait_for(lambda: tampering(host, begin, "evil.json"), 10, "tamper")

@@ -6,8 +6,6 @@ namespace escort::ctl {
 
 namespace {
 
-constexpr const char* kTierDeny = "needs tier deny (`privilege: contain`), which this version does not reach";
-
 // Rows that some kernels hold less of.
 constexpr Threat kSyscalls{
     "I13", "own PID namespace, 32-bit calls", Held::partly,
@@ -16,6 +14,16 @@ constexpr Threat kCapability{
     "I5", "sudo -u, runuser, setpriv", Held::partly,
     "these hooks ask for CAP_SETUID: a root program that takes the account's effective uid first, and its "
     "real one without the capability, is found at its next fork, exec or scan"};
+constexpr Threat kAttachCapability{
+    "O9", "ptrace or /proc/PID/mem into others", Held::partly,
+    "these hooks see ptrace(2) and process_vm_*(2) of another account's processes; /proc/PID/mem, and root's "
+    "processes by root, go unseen: needs trampolines (CONFIG_FUNCTION_TRACER)"};
+constexpr Threat kAttachUnseen{"O9", "ptrace or /proc/PID/mem into others", Held::no,
+                               "these hooks don't see it: needs trampolines (CONFIG_FUNCTION_TRACER)"};
+constexpr Threat kKernelUnseen{"O10", "as root: new units, containers, kernel", Held::partly,
+                               "files that others take orders from are seen; modules, a next kernel, and "
+                               "what a session asks of PID 1 or "
+                               "of a container daemon are not: needs trampolines, and tier deny"};
 constexpr Threat kTimer{"deadline", "past its end while the daemon is down", Held::partly,
                         "the clock reaches a task only when it ticks on a processor that runs something: "
                         "seconds on an idle host"};
@@ -67,8 +75,11 @@ const std::vector<Threat>& threats() {
         {"O6", "namespaces, other cgroups"},
         {"O7", "vfork, threads, memfd, io_uring"},
         {"O8", "login uid rewritten"},
-        {"O9", "ptrace or /proc/PID/mem into others", Held::no, kTierDeny},
-        {"O10", "as root: new units, containers, kernel", Held::no, kTierDeny},
+        {"O9", "ptrace or /proc/PID/mem into others", Held::detected, "refusing it needs tier deny"},
+        {"O10", "as root: new units, containers, kernel", Held::partly,
+         "modules, a next kernel and files that others take orders from are seen; what a session asks of PID "
+         "1 "
+         "or of a container daemon is not: needs tier deny"},
         {"O11", "a key or an account left behind", Held::partly,
          "a new account that a policy names is governed at once; a key in an account that none names is not "
          "seen: needs tier deny"},
@@ -105,7 +116,13 @@ std::vector<Threat> not_held(const Means& means) {
     std::vector<Threat> open;
     for (const Threat& threat : threats()) {
         const std::string_view id = threat.id;
-        if (threat.held != Held::yes)
+        if (id == "O9" && means.hooks == "tracepoints")
+            open.push_back(kAttachUnseen);
+        else if (id == "O10" && means.hooks == "tracepoints")
+            open.push_back(kKernelUnseen);
+        else if (id == "O9" && means.hooks == "capability")
+            open.push_back(kAttachCapability);
+        else if (threat.held != Held::yes)
             open.push_back(threat);
         else if (id == "I13" && means.hooks == "tracepoints")
             open.push_back(kSyscalls);

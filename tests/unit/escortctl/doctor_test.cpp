@@ -84,7 +84,8 @@ TEST_CASE("escortctl doctor: exit code, rows of both sides, and what doesn't hol
         CHECK(plain.out.starts_with(
             "enforcement\tproven\ntier\tkill\nhooks\ttracepoints\nclock\ttask_work\ncheck\t"));
         CHECK(plain.out.find("check\tproven\thook\tescort_newtask\tran 9 times\t\n") != std::string::npos);
-        CHECK(plain.out.find("threat\tnot held\tO10\t") != std::string::npos);
+        CHECK(plain.out.find("threat\tnot held\tO9\t") != std::string::npos);
+        CHECK(plain.out.find("threat\tin part\tO10\t") != std::string::npos);
     }
     const FakeDaemon daemon(home, {{"doctor", FakeDaemon::always(answer(false))}});
     const Ran ran = run_ctl(home, {"doctor"}, true);
