@@ -59,6 +59,7 @@ class Daemon {
     void start_logind();
     void watch_folders(); // our own, and those that others take orders from: who changes what is in them
     [[nodiscard]] std::optional<std::uint64_t> session_of(const FolderChange& change) const;
+    [[nodiscard]] bool is_own_job(const FolderChange& change) const;
     void changed_by(const FolderChange& change);
     void left_behind_by(const GuardedFolder& folder, const FolderChange& change);
     void confine();

@@ -7,8 +7,6 @@
 #include "output/records.h"
 
 #include <malloc.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace escort {
 
@@ -136,80 +134,6 @@ void Daemon::found_login(const LoginSession& session) {
                                       session.audit_session == 0 ? std::nullopt
                                                                  : std::optional(session.audit_session),
                                       session.id, session.scope);
-}
-
-// What a support session changes there is its attack on the agent, seen with its author. (The spool is left
-// out: what is dropped there is judged by its signature alone.)
-void Daemon::watch_folders() {
-    const auto& paths = agent_.settings.paths;
-    for (const auto& folder :
-         {paths.policies, paths.trust, paths.breakglass, paths.state, paths.state + "/documents"}) {
-        auto watch = FolderWatch::open(loop_.get(), folder, FolderWatch::Watched::files,
-                                       [this](const FolderChange& change) { changed_by(change); });
-        if (watch)
-            watches_.push_back(std::move(*watch));
-        else if (::access(folder.c_str(), F_OK) == 0)
-            agent_.health->degrade("folders", watch.error().text(),
-                                   "changes of it by a support session go unseen");
-    }
-    for (const auto& folder : guarded_folders()) {
-        auto watch = FolderWatch::open(
-            loop_.get(), folder.path, FolderWatch::Watched::entries,
-            [this, &folder](const FolderChange& change) { left_behind_by(folder, change); });
-        if (watch)
-            watches_.push_back(std::move(*watch));
-        else if (::access(folder.path, F_OK) == 0)
-            agent_.health->degrade("guarded files", watch.error().text(),
-                                   "what a support session leaves there goes unseen");
-    }
-}
-
-// The session of whoever made the change, gone or not.
-std::optional<std::uint64_t> Daemon::session_of(const FolderChange& change) const {
-    if (!agent_.kernel) return std::nullopt;
-    if (change.pidfd.valid()) return agent_.kernel->label_of(change.pidfd.get());
-    return agent_.kernel->label_of_exited(static_cast<std::uint32_t>(change.pid));
-}
-
-void Daemon::left_behind_by(const GuardedFolder& folder, const FolderChange& change) {
-    if (!folder.guards(change.file)) return;
-    const auto id = session_of(change);
-    if (!id) return; // the host's own business
-    const std::string file = change.folder + "/" + change.file;
-    struct stat info {};
-    if (folder.own_allowed && (::lstat(file.c_str(), &info) != 0 || S_ISDIR(info.st_mode) ||
-                               agent_.rulebook->governed(info.st_uid)))
-        return;
-    const bool ended = agent_.sessions->end_attacker(*id);
-    agent_.journal->write(tamper("host",
-                                 file + " was changed by session " + session_name(*id) +
-                                     ", and programs outside of it act on what it says" +
-                                     (ended ? "; the session is ended for it" : ""),
-                                 "look at the file, and remove what the session has left there"));
-}
-
-void Daemon::changed_by(const FolderChange& change) {
-    const std::string file = change.folder + "/" + change.file;
-    const auto id = session_of(change);
-    if (id) {
-        const bool ended = agent_.sessions->end_attacker(*id);
-        agent_.journal->write(tamper("files",
-                                     file + " was changed by session " + session_name(*id) +
-                                         (ended ? ", which is ended for it" : ""),
-                                     "put the file right, then `escortctl reload`"));
-        return;
-    }
-    // Policies and keys are changed by configuration management, the state by nobody but us.
-    if (!change.folder.starts_with(agent_.settings.paths.state)) return;
-    const std::string who = "process " + std::to_string(change.pid);
-    if (change.pidfd.valid() || !agent_.sessions)
-        agent_.journal->write(
-            tamper("state", file + " was changed by " + who + ", which is of no support session",
-                   "find out who did it; what is in memory is in force, and is written again"));
-    else
-        told_of_tampering("state", file + " was changed by " + who + ", which has gone");
-    save_sessions();
-    (void)agent_.store->save_time(agent_.time->now());
 }
 
 void Daemon::mask_user_managers() {

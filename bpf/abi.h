@@ -130,7 +130,8 @@ enum escort_session_flags {
     ESCORT_SESSION_REFUSED = 1, /* dead at birth: the kernel itself removes the entry at the end */
     ESCORT_SESSION_THREAD = 2,  /* opened by a thread whose leader keeps another real uid */
     ESCORT_SESSION_PROBE = 4,
-    ESCORT_SESSION_GATED = 8, /* opened by the gate, before the task entered the account */
+    ESCORT_SESSION_ATTACKED = 16, /* watched only, and told of an attack */
+    ESCORT_SESSION_GATED = 8,     /* opened by the gate, before the task entered the account */
 };
 
 /* What escort_open_session is run with: the daemon opens a session, the kernel gives it its number. */
@@ -171,12 +172,11 @@ struct escort_orphan_key {
     __u64 start_ns;
 };
 
-/* ---- Processes of sessions that have exited, by pid: a pid says no more than who had it a moment ago ----
- */
+/* ---- Processes of sessions that have exited, by pid: who had it a moment ago ---- */
 #define ESCORT_MAX_EXITED 4096
 struct escort_exited {
     __u64 id;
-    __u64 time_ns;
+    __u64 time_ns; /* of its exit */
 };
 
 /* ---- Lifecycle ring ---- */
@@ -186,7 +186,8 @@ enum escort_event_type {
     ESCORT_EVENT_LAST = 3,    /* the session's last task is gone */
     ESCORT_EVENT_UNKNOWN = 4, /* a uid that was never looked up */
     ESCORT_EVENT_EXEMPT = 5,  /* a root job of an exempt unit switched to a principal */
-    ESCORT_EVENT_TAMPER = 6,  /* a session has done what none may (attack.h): it is dead */
+    ESCORT_EVENT_TAMPER =
+        6, /* a session has done what none may (attack.h): it is dead, unless only watched */
 };
 enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h */
                      ESCORT_REASON_NONE = 0,
@@ -220,7 +221,7 @@ struct escort_event {
     __u32 flags; /* escort_event_flags */
     __u32 loginuid;
     __u32 audit_session;
-    __u32 target; /* ESCORT_REASON_ATTACHED: the process outside; 0: it stood still before */
+    __u32 target; /* ESCORT_REASON_ATTACHED: the process outside, where it may have to be woken; else 0 */
     __u32 reserved;
     char comm[ESCORT_COMM];
     char exe[ESCORT_EXE];
@@ -354,7 +355,7 @@ enum escort_counter {
     ESCORT_COUNT_EXEC_OVER,     /* not recorded: over the session's budget */
     ESCORT_COUNT_ACTIVITY_FULL, /* not recorded: no room in the ring */
     ESCORT_COUNT_CLOCK_KILLED,  /* signalled by the kernel's own clock: past its deadline, or dead */
-    ESCORT_COUNT_TAMPER,        /* signals to the agent from sessions */
+    ESCORT_COUNT_TAMPER,        /* attacks by sessions (attack.h), watched ones included */
     ESCORT_COUNT_MAX,
 };
 

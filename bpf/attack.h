@@ -1,6 +1,7 @@
 /* What no session may do, whatever it was approved for: attack the agent, the kernel, or the processes of
  * others. Tier `kill` doesn't refuse the act: it is seen, and the session is dead before it comes back from
- * it. For everybody else each of these costs a comparison. Included by escort.bpf.c. */
+ * it. For everybody else each costs a comparison, or a look-up of the caller's label. Included by
+ * escort.bpf.c. */
 #pragma once
 
 #include "session.h"
@@ -10,17 +11,23 @@
 static __always_inline void on_attack(struct task_struct* task, __u64 id, __u32 reason, __u32 target,
                                       const struct escort_config* cfg) {
     struct escort_verdict* verdict = bpf_map_lookup_elem(&verdicts, &id);
+    struct escort_session* session = bpf_map_lookup_elem(&sessions, &id);
     __u32 flags = 0;
 
-    if (!verdict) return; /* refused at its next hook */
-    count(ESCORT_COUNT_TAMPER);
-    if (!(verdict->flags & (ESCORT_VERDICT_OBSERVE | ESCORT_VERDICT_RELEASED))) {
+    if (!verdict || verdict->flags & ESCORT_VERDICT_RELEASED)
+        return; /* refused at its next hook, or no session's */
+    if (verdict->flags & ESCORT_VERDICT_OBSERVE) {
+        /* It lives on, and must not fill the ring: told of once. */
+        if (!session || session->flags & ESCORT_SESSION_ATTACKED) return;
+        session->flags |= ESCORT_SESSION_ATTACKED;
+    } else {
         verdict->flags |= ESCORT_VERDICT_DEAD;
         kill_current();
         flags = ESCORT_EVENT_REFUSED | ESCORT_EVENT_SIGNALLED;
     }
-    report(task, ESCORT_EVENT_TAMPER, id, bpf_map_lookup_elem(&sessions, &id),
-           BPF_CORE_READ(task, cred, uid.val), ESCORT_ENTRY_OTHER, reason, flags, target, cfg);
+    count(ESCORT_COUNT_TAMPER);
+    report(task, ESCORT_EVENT_TAMPER, id, session, BPF_CORE_READ(task, cred, uid.val), ESCORT_ENTRY_OTHER,
+           reason, flags, target, cfg);
 }
 
 /* ---- Signals to the agent. Seen here, since a daemon that is killed sees nothing. What the kernel itself
@@ -50,7 +57,8 @@ static __always_inline void on_attach(struct task_struct* task, __u64 id, struct
 }
 
 /* ---- Processes of others: granted as to who may attach. ptrace(2), process_vm_readv(2) and -writev,
- * /proc/PID/mem, pidfd_getfd(2) all ask this; what only reads (ps, ss, lsof) asks with another mode ---- */
+ * /proc/PID/mem, pidfd_getfd(2), and of what can be read /proc/PID/stack, syscall and personality all ask
+ * this; other reading (ps, ss, lsof) asks with another mode ---- */
 SEC("fexit/security_ptrace_access_check")
 int BPF_PROG(escort_attach, struct task_struct* target, unsigned int mode, int refused) {
     struct task_struct* task = bpf_get_current_task_btf();
@@ -93,7 +101,9 @@ int BPF_PROG(escort_load_data, enum kernel_load_data_id what, bool contents, int
 SEC("fexit/security_kernel_read_file")
 int BPF_PROG(escort_read_file, struct file* file, enum kernel_read_file_id what, bool contents, int refused) {
     if (what != bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE) &&
-        what != bpf_core_enum_value(enum kernel_read_file_id, READING_KEXEC_IMAGE))
+        what != bpf_core_enum_value(enum kernel_read_file_id, READING_KEXEC_IMAGE) &&
+        (!bpf_core_enum_value_exists(enum kernel_read_file_id, READING_MODULE_COMPRESSED) ||
+         what != bpf_core_enum_value(enum kernel_read_file_id, READING_MODULE_COMPRESSED)))
         return 0;
     return on_kernel_code(refused);
 }

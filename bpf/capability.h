@@ -1,4 +1,7 @@
-/* Change of identity where the kernel has no trampolines but tells of capability checks (since 6.14): whoever
+/* Where the kernel has no trampolines but tells of capability checks (since 6.14): changes of identity, and
+ * what of attack.h needs a capability.
+ *
+ * Whoever
  * takes another account's uid is asked for CAP_SETUID first, in its own context. Costs a tenant's system
  * calls nothing: a syscall tracepoint sends every task through the kernel's slow path.
  *
@@ -84,7 +87,7 @@ static __always_inline __u32 asked_uid(struct task_struct* task) {
 static __always_inline __u32 attached_pid(const struct running_call* call) {
     __u32 number = call->number;
 
-    if (number == (call->narrow ? 26 : 101)) /* ptrace */
+    if (call->narrow ? number == 26 : number == 101 || number == 521) /* ptrace; 521 in the x32 table */
         return call->first == PTRACE_ATTACH || call->first == PTRACE_SEIZE ? call->second : 0;
     /* process_vm_readv, process_vm_writev; their numbers in the x32 table are 539 and 540 */
     if (call->narrow) return number == 347 || number == 348 ? call->first : 0;

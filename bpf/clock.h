@@ -33,7 +33,6 @@ extern void bpf_rcu_read_lock(void) __ksym __weak;
 extern void bpf_rcu_read_unlock(void) __ksym __weak;
 extern struct task_struct* bpf_task_acquire(struct task_struct* task) __ksym __weak;
 extern struct task_struct* bpf_task_from_pid(int pid) __ksym __weak;
-extern void bpf_task_release(struct task_struct* task) __ksym __weak;
 extern int bpf_task_work_schedule_signal_impl(struct task_struct* task, struct bpf_task_work* work,
                                               void* map__map, int (*callback)(struct bpf_map*, void*, void*),
                                               void* aux__prog) __ksym __weak;

@@ -28,6 +28,7 @@ static __always_inline struct kernfs_node* kernfs_parent(struct kernfs_node* nod
  */
 extern int bpf_send_signal_task(struct task_struct* task, int sig, enum pid_type type,
                                 u64 value) __ksym __weak;
-/* A task by its pid in the caller's PID namespace, held until it is released. kfuncs since 6.14 and 6.2. */
+/* A task by its pid in the caller's PID namespace, held until it is released. kfuncs: bpf_task_from_vpid
+ * since 6.14, bpf_task_release since 6.2. */
 extern struct task_struct* bpf_task_from_vpid(int vpid) __ksym __weak;
 extern void bpf_task_release(struct task_struct* task) __ksym __weak;

@@ -109,10 +109,11 @@ int escort_tasks(struct bpf_iter__task* ctx) {
         if (!out.flags) return 0;
     }
     if (request->mode != ESCORT_ITER_ADOPT && !gone && is_due(task, out.id)) {
-        /* Nothing is written about it: all have their signal before the first of them gets to die. */
         if (request->mode == ESCORT_ITER_END) end_process(task);
         out.flags |= ESCORT_TASK_DUE;
     }
+    /* Nothing is emitted, so that one read() runs the whole pass: all have their signal before the first
+     * dies. */
     if (request->mode == ESCORT_ITER_END) return 0;
     if (gone) out.flags |= ESCORT_TASK_GONE;
     if (BPF_CORE_READ(task, __state) & (TASK_STOPPED | TASK_TRACED)) out.flags |= ESCORT_TASK_STOPPED;

@@ -184,6 +184,7 @@ enum kernel_load_data_id {
 enum kernel_read_file_id {
     READING_MODULE = 2,
     READING_KEXEC_IMAGE = 3,
+    READING_MODULE_COMPRESSED = 8, /* later kernels */
 };
 struct linux_binprm {
     struct file* file;

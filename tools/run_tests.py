@@ -5,6 +5,7 @@ one after the other; beside them, on what they leave of the processors, what mea
 """
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -39,7 +40,7 @@ class Part:
     count: object  # (log text, report) -> Count
     preset: str = "gcc"
     targets: tuple[str, ...] = ()
-    beside: bool = False  # takes long, waits for nothing, and may take longer
+    beside: bool = False  # runs along with the others at the lowest priority; measures no time
 
 
 # Three hosts at once: they mostly wait. A file's tests stay together, since some follow from another's.
@@ -102,6 +103,9 @@ PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case, b
 # Left out when everything runs: a second run of the kernel programs' tests costs minutes.
 ONCE = ("bpf (asan)",)
 
+RUNNING: set[subprocess.Popen] = set()
+PRINTING = threading.Lock()
+
 
 def chosen() -> list[Part]:
     parser = argparse.ArgumentParser(prog="tools/test")
@@ -145,10 +149,8 @@ def run(command: list[str], log: Path, timeout: int, environment: dict[str, str]
             RUNNING.discard(process)
 
 
-# Of a process and all it starts: gives way to whoever wants to run, in its group and as a group (sched(7), autogroup).
+# Runs a command at the lowest priority, in its session's scheduling group and as that group (sched(7), autogroup).
 LEFTOVERS = ["bash", "-c", 'echo 19 >/proc/self/autogroup || true; exec nice -n 19 "$@"', "leftovers"]
-PRINTING = threading.Lock()
-RUNNING: set[subprocess.Popen] = set()
 
 
 def play(part: Part) -> Count:
@@ -183,7 +185,8 @@ def play(part: Part) -> Count:
 
 def stop(*_) -> None:
     for process in RUNNING.copy():
-        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
     sys.exit(143)
 
 

@@ -1,8 +1,11 @@
 #include "enforce/attached.h"
 
+#include "base/clock.h"
+#include "base/file.h"
+#include "process/proc_text.h"
+
+#include <chrono>
 #include <csignal>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,17 +15,12 @@ namespace escort {
 namespace {
 
 constexpr std::size_t kMost = 16;
-constexpr unsigned kLooks = 5;
+constexpr std::chrono::nanoseconds kLooked = std::chrono::seconds{5};
 
-// proc(5), /proc/PID/stat: what follows the name, which may hold brackets. 'T' stopped by a signal, 't' held
-// by a debugger; a space: it can't be read.
-char state_of(std::uint32_t pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::ostringstream text;
-    text << file.rdbuf();
-    const std::string stat = text.str();
-    const auto name_end = stat.rfind(") ");
-    return name_end == std::string::npos || name_end + 2 >= stat.size() ? ' ' : stat[name_end + 2];
+bool is_stopped(std::uint32_t pid) {
+    ProcessFacts facts;
+    const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+    return stat && read_stat(*stat, facts) && facts.state == 'T';
 }
 
 } // namespace
@@ -30,17 +28,16 @@ char state_of(std::uint32_t pid) {
 void Attached::add(std::uint32_t pid) {
     if (processes_.size() == kMost) return;
     Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (pidfd.valid()) processes_.push_back({pid, std::move(pidfd)});
+    if (!pidfd.valid()) return;
+    processes_.push_back({pid, std::move(pidfd), boot_ns() + static_cast<std::uint64_t>(kLooked.count())});
 }
 
 void Attached::wake() {
     std::erase_if(processes_, [](Process& process) {
+        if (!is_stopped(process.pid)) return boot_ns() > process.until_ns;
         // Through the pidfd: where the pid is another's by now, the signal reaches nobody.
-        if (state_of(process.pid) == 'T') {
-            ::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGCONT, nullptr, 0);
-            return true;
-        }
-        return ++process.looks == kLooks;
+        ::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGCONT, nullptr, 0);
+        return true;
     });
 }
 

@@ -11,19 +11,20 @@ namespace escort {
 
 class Attached {
   public:
-    // This process ran until the debugger came. Harmless when it is gone.
+    // Has run until a debugger came. Nothing is done when it is gone, or when 16 are held already (each costs
+    // a descriptor).
     void add(std::uint32_t pid);
-    // Wakes those that stand and that no debugger holds. To be called when a session has ended, and once a
-    // second: each is looked at five times, since its SIGSTOP may come late.
+    // Wakes those that stand and that no debugger holds; each is looked at for five seconds, since its
+    // SIGSTOP may come late. To be called when a session has ended, and once a second.
     void wake();
 
   private:
     struct Process {
         std::uint32_t pid = 0;
         Fd pidfd;
-        unsigned looks = 0;
+        std::uint64_t until_ns = 0; // CLOCK_BOOTTIME
     };
-    std::vector<Process> processes_; // no more than kMost: each costs a descriptor
+    std::vector<Process> processes_;
 };
 
 } // namespace escort

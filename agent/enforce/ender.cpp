@@ -10,6 +10,8 @@ namespace escort {
 namespace {
 
 constexpr std::uint64_t kFirstPauseUs = 2'000;
+// What still lives so long after its signal gets another: the kernel's pass says not of which it failed.
+constexpr std::chrono::milliseconds kTrust{100};
 constexpr std::uint64_t kLongestPauseUs = 1'000'000; // a task in uninterruptible sleep dies when it wakes
 
 std::uint64_t ns(std::chrono::nanoseconds time) {
@@ -87,7 +89,9 @@ void Ender::passes() {
     const std::uint64_t now = boot_ns();
     std::map<std::uint64_t, Sweep> due;
     for (const auto& [id, ending] : endings_)
-        if (ending.first_pass_ns <= now) due[id] = {&ending.signalled, ending.stubborn};
+        if (ending.first_pass_ns <= now)
+            due[id] = {now - ending.first_pass_ns < ns(kTrust) ? &ending.signalled : nullptr,
+                       ending.stubborn};
     std::vector<std::uint64_t> over;
     std::vector<Lingering> lingering;
     bool fresh = false;

@@ -23,7 +23,7 @@ namespace escort {
 
 struct Ended {
     std::uint64_t id = 0;
-    std::uint32_t processes = 0;  // signalled, each counted once
+    std::uint32_t processes = 0;  // found alive, each counted once
     std::uint64_t elapsed_ns = 0; // from begin() to the last task's exit
 };
 
@@ -32,7 +32,7 @@ struct Ended {
 struct Lingering {
     std::uint64_t id = 0;
     std::size_t tasks = 0;        // alive; each dies when it wakes
-    std::uint32_t processes = 0;  // signalled so far
+    std::uint32_t processes = 0;  // found alive so far
     std::uint64_t elapsed_ns = 0; // since begin()
 };
 

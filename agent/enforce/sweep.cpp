@@ -42,7 +42,8 @@ void kill_held(const Fd& pidfd) {
 }
 
 // Where there was no memory for a task's storage its label is in the orphan map, which only the iterator
-// asks (or it is gone by now, or its pid is another's). Each is held since before this pass: what the pass
+// asks (or it is gone by now, or its pid is another's; or one of its threads alone is of the session, and it
+// must live). Each is held since before this pass: what the pass
 // still finds under its pid is that process, or the signal reaches nobody.
 void kill_orphans(const KernelState& state, std::vector<Unsure>& unsure) {
     if (unsure.empty()) return;
@@ -50,7 +51,7 @@ void kill_orphans(const KernelState& state, std::vector<Unsure>& unsure) {
     if (tasks)
         for (const auto& each : unsure)
             if (std::any_of(tasks->begin(), tasks->end(), [&](const escort_task& task) {
-                    return task.tgid == each.pid && task.id == each.id && !gone(task);
+                    return task.tid == each.pid && task.id == each.id;
                 }))
                 kill_held(each.pidfd);
     unsure.clear();
@@ -89,7 +90,8 @@ Result<std::map<std::uint64_t, SweepResult>> sweep_all(const KernelState& state,
         if (session == found.end() || gone(task)) continue;
         session->second.result.alive++;
         session->second.result.processes.emplace(task.tgid, task.start_ns);
-        if (ended && (task.flags & ESCORT_TASK_DUE) != 0)
+        // Not where all are to be signalled again: the pass may have failed for some.
+        if (ended && (task.flags & ESCORT_TASK_DUE) != 0 && sessions.at(task.id).signalled != nullptr)
             session->second.result.signalled.emplace(task.tgid, task.start_ns);
         session->second.cgroups.emplace(task.cgroup_id, task.tgid);
     }

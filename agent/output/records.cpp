@@ -153,8 +153,7 @@ Record agent_degraded(const std::string& what, const std::string& why, const std
 }
 
 Record tamper(const std::string& what, const std::string& why, const std::string& hint) {
-    return {Event::tamper, fmt::format("Someone interfered with escortd: {}: {}.{}", what, why,
-                                       hint.empty() ? "" : " " + hint)};
+    return {Event::tamper, fmt::format("Tampering: {}: {}.{}", what, why, hint.empty() ? "" : " " + hint)};
 }
 
 Record events_dropped(std::uint64_t count, DropPlace place) {

@@ -42,7 +42,8 @@ namespace escort {
 [[nodiscard]] Record agent_started(const std::string& version, const std::string& hooks);
 [[nodiscard]] Record agent_stopped(const std::string& why);
 [[nodiscard]] Record agent_degraded(const std::string& what, const std::string& why, const std::string& hint);
-// A thing that someone did to the agent, its clock or its kernel objects.
+// A thing that someone did to the agent, its clock or its kernel objects; or a session to the host: to the
+// kernel, to processes outside of it, to files that others take orders from.
 [[nodiscard]] Record tamper(const std::string& what, const std::string& why, const std::string& hint);
 
 // activity: the queue of session_exec.

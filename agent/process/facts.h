@@ -16,7 +16,8 @@ namespace escort {
 
 struct ProcessFacts {
     pid_t pid = 0;
-    pid_t parent = 0;              // 0: the parent is outside the PID namespace, or there is none
+    pid_t parent = 0; // 0: the parent is outside the PID namespace, or there is none
+    char state = ' '; // as ps(1) has it: T stopped by a signal, t held by a debugger; ' ': not known
     std::uint64_t start_ticks = 0; // since boot, in clock ticks: /proc/PID/stat, field 22
     std::uint32_t uid = 0;         // real
     std::uint32_t effective_uid = 0;

@@ -11,7 +11,7 @@ namespace escort {
 
 namespace {
 
-constexpr std::uint64_t kChanges = FAN_CLOSE_WRITE | FAN_MOVED_TO | FAN_MOVED_FROM | FAN_DELETE;
+constexpr std::uint64_t kChanges = FAN_MODIFY | FAN_CLOSE_WRITE | FAN_MOVED_TO | FAN_MOVED_FROM | FAN_DELETE;
 // Tens of events in one read; more wait in the kernel's queue, which is bounded.
 constexpr std::size_t kBuffer = 8192;
 
@@ -88,7 +88,9 @@ void FolderWatch::read_events() {
         if (fixed.event_len < sizeof fixed || fixed.event_len > left) break;
         FolderChange change = change_of(at, fixed);
         change.folder = folder_;
-        if (fixed.pid != ::getpid() && (fixed.mask & (kChanges | FAN_CREATE)) != 0) changed_(change);
+        change.lost = (fixed.mask & FAN_Q_OVERFLOW) != 0;
+        if (change.lost || (fixed.pid != ::getpid() && (fixed.mask & (kChanges | FAN_CREATE)) != 0))
+            changed_(change);
         at += fixed.event_len;
         left -= fixed.event_len;
     }

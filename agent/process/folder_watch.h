@@ -1,5 +1,6 @@
 // Who changes the files of a folder: fanotify(7) names the process, where inotify names none. Sees a file
-// that was written, renamed into or out of the folder, or deleted; reads none, refuses nothing.
+// that was written (at once, and when it is closed), renamed into or out of the folder, or deleted; reads
+// none, refuses nothing.
 #pragma once
 
 #include "base/fd.h"
@@ -15,9 +16,10 @@ namespace escort {
 
 struct FolderChange {
     std::string folder;
-    std::string file; // its name there
-    pid_t pid = 0;    // who did it
-    Fd pidfd;         // not valid: the process has gone
+    std::string file;  // its name there
+    pid_t pid = 0;     // who did it
+    Fd pidfd;          // not valid: the process has gone
+    bool lost = false; // no change, but the word that the kernel's queue ran over
 };
 
 class FolderWatch {

@@ -33,6 +33,7 @@ bool read_stat(std::string_view text, ProcessFacts& facts) {
     facts.comm = text.substr(open + 1, close - open - 1);
     std::string_view rest = text.substr(close + 1);
     if (rest.size() < 3) return false;
+    facts.state = rest[1];
     rest.remove_prefix(2); // " S"
     std::array<std::int64_t, 18> fields{};
     for (auto& field : fields)

@@ -8,7 +8,7 @@
 
 namespace escort {
 
-// /proc/PID/stat: comm, parent, tty, start_ticks. False where it isn't one.
+// /proc/PID/stat: comm, state, parent, tty, start_ticks. False where it isn't one.
 [[nodiscard]] bool read_stat(std::string_view text, ProcessFacts& facts);
 // /proc/PID/status: uid, effective_uid. False where it holds none.
 [[nodiscard]] bool read_uids(std::string_view text, ProcessFacts& facts);

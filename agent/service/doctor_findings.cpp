@@ -20,8 +20,9 @@ bool is_clock(const std::string& program) {
     return program.starts_with("escort_sample");
 }
 
-// What only an attack would run, and no canary of the agent's can: it has no capability to load a module.
-bool is_alarm(const std::string& program) {
+// What no canary can run: the daemon's sandbox lets it neither attach to a process nor load code into the
+// kernel.
+bool is_unplayed(const std::string& program) {
     return program == "escort_attach" || program == "escort_load_data" || program == "escort_read_file";
 }
 
@@ -125,7 +126,7 @@ json memory_row() {
 bool Examined::proven() const {
     std::size_t hooks = 0, deaths = 0;
     for (const auto& firing : firings) {
-        if (is_clock(firing.name) || is_alarm(firing.name)) continue;
+        if (is_clock(firing.name) || is_unplayed(firing.name)) continue;
         if (!firing.seen()) return false;
         ++hooks;
     }
@@ -144,8 +145,10 @@ json hook_rows(const std::vector<Firing>& firings) {
             rows.push_back(row("hook", firing.name, "proven", fmt::format("ran {} times", firing.runs)));
         else if (is_clock(firing.name))
             rows.push_back(row("hook", firing.name, "ok", "attached; it runs now and then"));
-        else if (is_alarm(firing.name))
-            rows.push_back(row("hook", firing.name, "ok", "attached; an attack would run it"));
+        else if (is_unplayed(firing.name))
+            rows.push_back(
+                row("hook", firing.name, "ok",
+                    "attached; runs when somebody attaches to a process or loads code into the kernel"));
         else
             rows.push_back(row("hook", firing.name, "not_proven", firing.why,
                                "`systemctl restart escortd` attaches it again; then `escortctl status`"));

@@ -22,9 +22,15 @@ const std::vector<GuardedFolder>& guarded_folders() {
         {"/etc/cron.monthly"},
         {"/var/spool/cron/crontabs", {}, true},
         {"/var/spool/cron", {}, true}, // where Red Hat's cron keeps them
-        // every program's loader; cron again; boot
-        {"/etc", {"ld.so.preload", "crontab", "anacrontab", "rc.local", "sudoers"}},
-        // who may become whom
+        // every program's loader; cron; boot; who may become whom
+        {"/etc",
+         {"ld.so.preload", "crontab", "anacrontab", "rc.local", "sudoers",
+          // the folders themselves: another in their place would be watched by nobody
+          "systemd", "udev", "cron.d", "cron.hourly", "cron.daily", "cron.weekly", "cron.monthly",
+          "sudoers.d", "pam.d"}},
+        {"/etc/systemd", {"system"}},
+        {"/etc/udev", {"rules.d"}},
+        {"/root", {".ssh"}},
         {"/etc/sudoers.d"},
         {"/etc/pam.d"},
         {"/root/.ssh", {"authorized_keys", "authorized_keys2"}},

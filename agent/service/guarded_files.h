@@ -11,8 +11,9 @@ namespace escort {
 struct GuardedFolder {
     const char* path;
     std::vector<std::string_view> names{}; // of the files in it; empty: all
-    // What the account itself may write: a job of its own is a way in, judged when it starts (I7).
-    bool own_allowed = false;
+    // A file of a governed account's that has its name may change: such a job is itself a way in, judged when
+    // it starts (I7). Passed over too: folders, and what is gone by the time of the look.
+    bool governed_allowed = false;
 
     [[nodiscard]] bool guards(std::string_view file) const;
 };

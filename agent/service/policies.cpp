@@ -32,8 +32,8 @@ bool look_up_failed(const AccountsAnswer& answer) {
                        [](const auto& entry) { return entry.second.state == LookUp::failed; });
 }
 
-// Which local account files there are now.
-std::string local_files() {
+// The local account files as they are now: inode and time of the last change of each.
+std::string local_files_stamp() {
     std::string seen;
     for (const auto* file : {"/etc/passwd", "/etc/group"}) {
         struct stat info {};
@@ -85,7 +85,7 @@ void Policies::preview(Previewed done) {
 void Policies::refresh() {
     if (asking_ && !pending_) return;
     asking_ = true;
-    files_asked_ = local_files(); // before the question: what changes from here on is asked again
+    files_asked_ = local_files_stamp(); // before the question: what changes from here on is asked again
     const PolicySet& set = pending_ ? pending_->loaded.set : rulebook_.policies();
     nss_.accounts(question_of(set), [this, question = ++question_](const Result<AccountsAnswer>& answer) {
         if (question != question_) return;
@@ -192,7 +192,7 @@ void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
 }
 
 bool Policies::account_files_changed() const {
-    return local_files() != files_asked_;
+    return local_files_stamp() != files_asked_;
 }
 
 void Policies::look_up(std::uint32_t uid) {

@@ -97,7 +97,7 @@ class Sessions {
     // Ends every enforced session that has a task of root now: one of them has done what only root can, and
     // nothing says which. Their names.
     std::vector<std::string> end_suspects();
-    // Ends this one for what it has done to the agent. false: it is only watched, or has ended.
+    // Ends this one for an attack. false: it is only watched, or has ended.
     bool end_attacker(std::uint64_t id);
     // Ends every enforced session that is just now asking PID 1 for something (systemctl waits for its
     // answer): for the moment at which the agent is told to stop. Their names; they are dead when this

@@ -1,5 +1,5 @@
-// Sessions that attack the agent (threats.md, A1-A3). In tier `kill` the act is not refused: it is seen, and
-// the session is over.
+// Sessions that attack the agent, the kernel or other people's processes (threats.md, O9, O10, A1-A3). In
+// tier `kill` the act is not refused: it is seen, and the session is over.
 #include "service/sessions.h"
 
 #include "enforce/sweep.h"
@@ -26,11 +26,11 @@ struct Attack {
 Attack attack_of(std::uint32_t reason) {
     switch (reason) {
     case ESCORT_REASON_ATTACHED:
-        return {"process", "attached to a process outside of it"};
+        return {"process", "attached to a process outside of the session"};
     case ESCORT_REASON_KERNEL_CODE:
         return {"kernel", "loaded a module, or a next kernel"};
     default:
-        return {"signal", "sent it a signal"};
+        return {"signal", "sent the agent a signal"};
     }
 }
 
@@ -39,7 +39,7 @@ Attack attack_of(std::uint32_t reason) {
 // The kernel has marked the session dead already, unless it is only watched.
 void Sessions::tampered(const escort_event& event) {
     const bool known = table_.find(event.id) != nullptr;
-    if (event.target != 0) attached_.add(event.target);
+    if (event.target != 0 && (event.flags & ESCORT_EVENT_REFUSED) != 0) attached_.add(event.target);
     const bool ends = end_attacker(event.id);
     const Attack attack = attack_of(event.reason);
     journal_.write(tamper(attack.on,
@@ -47,7 +47,7 @@ void Sessions::tampered(const escort_event& event) {
                               session_name(event.id) + " " + attack.deed +
                               (ends ? ", and the session is ended" : ""),
                           "`escortctl session " + session_name(event.id) + "` says who it was"));
-    if (!known) attackers_.insert(event.id);
+    if (!known && kernel_.session(event.id)) attackers_.insert(event.id);
 }
 
 bool Sessions::end_attacker(std::uint64_t id) {

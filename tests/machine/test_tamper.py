@@ -56,7 +56,7 @@ def test_a_signal_to_the_daemon_is_the_end_of_the_session(host, rooted, signal):
     if signal == "STOP":
         wait_for(rooted.over, 15, "the end of the session, which the kernel decides")
         host.run(["kill", "-CONT", pid])
-    wait_for(lambda: tampering(host, begin, f"session {rooted.id} sent it a signal"), 15, "tamper")
+    wait_for(lambda: tampering(host, begin, f"session {rooted.id} sent the agent a signal"), 15, "tamper")
     is_over(host, rooted)
     wait_for(lambda: host.escortctl("status", check=False).code == 0, 15, "a healthy daemon")
     if signal != "STOP":
@@ -191,7 +191,7 @@ def test_attaching_to_a_process_outside_ends_the_session(host, rooted, attack, t
     begin = host.journal_end()
     pid = host.run(["pgrep", "-u", "alice", "-x", "cat"]).out.split()[0]
     assert attack(f"{way} {pid}") is None
-    wait_for(lambda: tampering(host, begin, f"session {rooted.id} attached to a process outside of it"), 10, "tamper")
+    wait_for(lambda: tampering(host, begin, f"session {rooted.id} attached to a process outside of the session"), 10, "tamper")
     is_over(host, rooted)
 
 

@@ -21,5 +21,5 @@ def machine(policy: str):
 
 @pytest.fixture(scope="session")
 def gated():
-    """Under a policy of the gate; its clock is as it was for whoever comes next."""
+    """One for all who need a policy of the gate; whoever sets its clock sets it back."""
     yield from machine("gate_unbound")

@@ -47,7 +47,7 @@ class Vm(Guest):
         files = vm_files()
         begin = time.monotonic()
         with open(self._path("qemu.log"), "wb") as log:
-            # It dies with the one who started it. An emulated processor, since hosts differ in what their KVM bears.
+            # It dies with the one who started it. An emulated processor: nested KVM is not the same on every machine.
             self._qemu = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config",
                  "-display", "none", "-no-reboot", "-M", "pc", "-accel", "tcg,thread=multi",

@@ -20,10 +20,10 @@ constexpr Threat kAttachCapability{
     "processes by root, go unseen: needs trampolines (CONFIG_FUNCTION_TRACER)"};
 constexpr Threat kAttachUnseen{"O9", "ptrace or /proc/PID/mem into others", Held::no,
                                "these hooks don't see it: needs trampolines (CONFIG_FUNCTION_TRACER)"};
-constexpr Threat kKernelUnseen{"O10", "as root: new units, containers, kernel", Held::partly,
-                               "files that others take orders from are seen; modules, a next kernel, and "
-                               "what a session asks of PID 1 or "
-                               "of a container daemon are not: needs trampolines, and tier deny"};
+constexpr Threat kKernelUnseen{
+    "O10", "as root: new units, containers, kernel", Held::partly,
+    "files that others take orders from are seen; modules, a next kernel, and "
+    "what a session asks of PID 1 or of a container daemon are not: needs trampolines, and tier deny"};
 constexpr Threat kTimer{"deadline", "past its end while the daemon is down", Held::partly,
                         "the clock reaches a task only when it ticks on a processor that runs something: "
                         "seconds on an idle host"};
@@ -81,8 +81,8 @@ const std::vector<Threat>& threats() {
          "1 "
          "or of a container daemon is not: needs tier deny"},
         {"O11", "a key or an account left behind", Held::partly,
-         "a new account that a policy names is governed at once; a key in an account that none names is not "
-         "seen: needs tier deny"},
+         "a new account that a policy names is governed at once, a key of root's is seen; one in another "
+         "account that no policy names is not: needs tier deny"},
         {"O12", "ignores every signal, stops itself"},
         {"deadline", "past its end while the daemon is down"},
         {"A1", "the daemon killed or masked by a session", Held::detected,

@@ -1,6 +1,6 @@
 /* What a support person with root may do to the processes of others and to the kernel: `attack WAY [PID]`
  * tries it once and says what came of it: `done`, or the error. Nothing of it does any harm: what is attached
- * to is let go, what is written is written back, and no module or kernel is whole. */
+ * to is let go, memory is read or opened and never written, and no module or kernel is whole. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>

@@ -48,10 +48,14 @@ def grows(read, timeout: float = 10) -> None:
     wait_for(lambda: read() > before, timeout, f"more than {before}")
 
 
-def stands(read, what: str = "it", seconds: float = 0.6) -> int:
-    """read() is the same after a while, in which it would have grown many times; that value."""
-    before = read()
-    time.sleep(seconds)
-    after = read()
-    assert after == before, f"{what}: goes on, {before} -> {after}"
-    return before
+def stands(read, what: str = "it", seconds: float = 0.6, settle: float = 0) -> int:
+    """read() is the same after a while, in which it would have grown many times, at the latest `settle` seconds from
+    now; that value."""
+    deadline = time.monotonic() + settle
+    while True:
+        before = read()
+        time.sleep(seconds)
+        after = read()
+        if after == before:
+            return before
+        assert time.monotonic() < deadline, f"{what}: goes on, {before} -> {after}"

@@ -9,6 +9,7 @@ TEST_CASE("proc text: stat, whatever the name is") {
     ProcessFacts facts;
     const std::string rest = " S 7 42 42 34816 42 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9876 1 2";
     CHECK(read_stat("42 (bash)" + rest, facts));
+    CHECK(facts.state == 'S');
     CHECK(facts.comm == "bash");
     CHECK(facts.parent == 7);
     CHECK(facts.tty == 34816);
