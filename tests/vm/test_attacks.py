@@ -30,12 +30,13 @@ def tenant(vm):
 def attacking(vm, words: str):
     """The session that does it once, as root."""
     vm.run(["rm", "-f", SAID])
-    product.approve(vm, ACCOUNT)
+    approval = product.approve(vm, ACCOUNT)
     login = vm.login(ACCOUNT, f"sudo {native.THERE}/attack {words} >{SAID}.part; sudo mv {SAID}.part {SAID}; exec cat")
     try:
         yield login
     finally:
         login.close()
+        product.revoke(vm, approval)  # or whoever comes next gets in on it
         vm.wait_for(lambda: not product.sessions(vm, ACCOUNT), 20, "the session's end")
 
 
