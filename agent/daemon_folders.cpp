@@ -46,13 +46,15 @@ std::optional<std::uint64_t> Daemon::session_of(const FolderChange& change) cons
     return agent_.kernel->label_of_exited(static_cast<std::uint32_t>(change.pid));
 }
 
-// A job of a governed account's own, in a file of its name or on the way there.
+// A job of a governed account's own, in a file of its name; or what crontab(1) writes first: cron runs the
+// files whose names are accounts'.
 bool Daemon::is_own_job(const FolderChange& change) const {
     struct stat info {};
+    if (change.file.starts_with("tmp.")) return true;
     if (::lstat((change.folder + "/" + change.file).c_str(), &info) != 0 || S_ISDIR(info.st_mode))
         return true;
     const auto governed = agent_.rulebook->governed(info.st_uid);
-    return governed && (governed->account == change.file || change.file.starts_with("tmp."));
+    return governed && governed->account == change.file;
 }
 
 void Daemon::left_behind_by(const GuardedFolder& folder, const FolderChange& change) {

@@ -76,8 +76,7 @@ def nothing_left(host, what: str = "the end of everything") -> None:
     except TimeoutError:
         pytest.fail(f"alive: {marked(host)}")
     wait_for(lambda: not product.sessions(host, ACCOUNT), 10, "no session of the account")
-    # The last one counts as gone once it runs nothing more; until it is a zombie it is still shown.
-    wait_for(lambda: not host.processes(ACCOUNT), 2, "no process of the account")
+    assert not host.processes(ACCOUNT)
 
 
 def starts(way: str, argument: str = "") -> str:

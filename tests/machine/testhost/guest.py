@@ -145,9 +145,11 @@ class Guest:
         return state not in ("", "Z", "X")
 
     def processes(self, account: str) -> list[str]:
-        """The command lines of an account's live processes."""
+        """The command lines of an account's live processes. ps shows "[NAME]" where there is none any more: on its way
+        out a process has lost its memory before it is a zombie."""
         lines = self.run(["ps", "-o", "state=,args=", "-U", account, "-u", account], check=False).out.splitlines()
-        return [line[2:].strip() for line in lines if line[:1] not in ("Z", "X")]
+        commands = [line[2:].strip() for line in lines if line[:1] not in ("Z", "X")]
+        return [each for each in commands if not (each.startswith("[") and each.endswith("]"))]
 
     # --- the agent ---
 
