@@ -2,8 +2,8 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "process/proc_text.h"
 
-#include <charconv>
 #include <csignal>
 #include <string>
 #include <sys/syscall.h>
@@ -21,12 +21,9 @@ void signal_process(const KernelState& state, std::uint64_t id, std::uint32_t pi
 
 // 0: not known. Only an order hangs on it, so a pid that is another's by now does no harm.
 std::uint32_t parent_of(std::uint32_t pid) {
+    ProcessFacts facts;
     const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
-    const auto name_end = stat ? stat->rfind(") ") : std::string::npos; // "PID (COMM) STATE PARENT ..."
-    std::uint32_t parent = 0;
-    if (name_end == std::string::npos || stat->size() < name_end + 5) return 0;
-    std::from_chars(stat->data() + name_end + 4, stat->data() + stat->size(), parent);
-    return parent;
+    return stat && read_stat(*stat, facts) ? static_cast<std::uint32_t>(facts.parent) : 0;
 }
 
 } // namespace
