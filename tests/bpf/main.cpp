@@ -15,7 +15,7 @@
 extern "C" int __lsan_is_turned_off();
 extern "C" int __lsan_is_turned_off() {
     return 1;
-} // NOLINT: the sanitizer's own name
+}
 
 namespace {
 

@@ -15,6 +15,7 @@ ISSUER = "https://units.example.gov"
 AGENT = "/usr/local/lib/runner.py"
 SCRIPT = "/root/script"
 SERVICE = f"""[Service]
+Type=notify
 ExecStart=/usr/bin/python3 {AGENT}
 Restart=always
 RestartSec=100ms
@@ -44,8 +45,7 @@ def pid(host, unit: str = UNIT) -> int:
 
 
 def started(host) -> int:
-    host.run(f"systemctl restart {UNIT}")
-    wait_for(lambda: host.exists("/run/runner.sock"), 10, "the agent's socket")
+    host.run(f"systemctl restart {UNIT}")  # returns when it listens
     return pid(host)
 
 

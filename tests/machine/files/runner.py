@@ -6,6 +6,7 @@ or, with "stay", the pid. `memfd`: the program is a copy of PATH without a name.
 
 import json
 import os
+import socket
 import socketserver
 import sys
 
@@ -40,4 +41,7 @@ if sys.argv[1:] == ["--child"]:  # half of it that it starts itself
 if os.path.exists("/run/runner.sock"):
     os.unlink("/run/runner.sock")
 with socketserver.UnixStreamServer("/run/runner.sock", Handler) as server:
+    # It listens now: sd_notify(3), so that who started it need not guess.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
     server.serve_forever()
