@@ -169,6 +169,7 @@ Status Daemon::start_kernel(HookSet best) {
                                            *agent_.rulebook);
     if (auto attached = activity_->attach(agent_.programs->map("activity")); !attached) return attached;
     agent_.sessions->before_forgotten = [this](std::uint64_t id) { activity_->ended(id); };
+    agent_.journal->on_drained = [this] { read_activity(); };
     return {};
 }
 
@@ -176,6 +177,8 @@ void Daemon::stop_kernel() {
     ring_buffer__free(ring_);
     ring_ = nullptr;
     rules_.clear();
+    agent_.journal->on_drained = nullptr;
+    activity_source_.reset();
     activity_.reset();
     agent_.sessions.reset();
     agent_.kernel.reset();
@@ -330,10 +333,16 @@ void Daemon::confine() {
                                "the daemon runs with all of root's power");
 }
 
+void Daemon::read_activity() {
+    ring_buffer__consume(ring_); // tells of the sessions
+    const bool empty = activity_->drain();
+    // What the journal has no room for stays in the ring, which would be readable for ever; on_drained goes on.
+    if (activity_source_)
+        (void)sd_event_source_set_enabled(activity_source_.get(), empty ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
 int Daemon::on_activity(sd_event_source*, int, std::uint32_t, void* self) {
-    auto& daemon = *static_cast<Daemon*>(self);
-    ring_buffer__consume(daemon.ring_); // tells of the sessions
-    daemon.activity_->drain();
+    static_cast<Daemon*>(self)->read_activity();
     return 0;
 }
 

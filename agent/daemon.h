@@ -84,6 +84,7 @@ class Daemon {
     void mount_bpffs();
     void told_of_tampering(const std::string& what, const std::string& why);
     void check_ring();
+    void read_activity();
     void sessions_changed();
     void sessions_changed_soon();
     void save_sessions();
@@ -113,7 +114,7 @@ class Daemon {
     ring_buffer* ring_ = nullptr;
     Fd clock_;
     std::vector<Source> sources_;
-    Source tick_, deadline_, clock_source_, settle_, changed_;
+    Source tick_, deadline_, clock_source_, settle_, changed_, activity_source_;
     unsigned settle_looks_ = 0;
     std::vector<KernelRule> rules_;     // in force
     std::vector<std::string> tampered_; // what the last look at the kernel found changed

@@ -40,7 +40,7 @@ void Daemon::start_timers() {
         sources_.emplace_back(source);
     }
     if (activity_ && sd_event_add_io(loop_.get(), &source, activity_->fd(), EPOLLIN, on_activity, this) >= 0)
-        sources_.emplace_back(source);
+        activity_source_.reset(source);
     if (sd_event_add_time_relative(loop_.get(), &source, CLOCK_MONOTONIC, kTickUs, 1000, on_tick, this) >= 0)
         tick_.reset(source);
     watch_wall_clock();

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -42,6 +43,7 @@ Status Journal::attach(sd_event* loop) {
     timer_.reset(source);
     error = sd_event_source_set_enabled(source, SD_EVENT_OFF);
     if (error < 0) return fail_errno("journal", "timer", -error);
+    loop_ = loop;
     arm();
     return {};
 }
@@ -107,6 +109,7 @@ Journal::Sent Journal::send(const std::string& datagram) {
         }
         if (errno == EMSGSIZE || errno == ENOBUFS) return send_large(datagram);
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return Sent::later;
+        room_.reset();
         socket_.reset();
     }
     return Sent::later;
@@ -132,6 +135,7 @@ Journal::Sent Journal::send_large(const std::string& datagram) {
 
 void Journal::arm() {
     if (!timer_ || (queue_.empty() && dropped_unreported_ == 0)) return;
+    watch_room();
     int enabled = SD_EVENT_OFF;
     if (sd_event_source_get_enabled(timer_.get(), &enabled) >= 0 && enabled != SD_EVENT_OFF) return;
     // A timer that can't be armed leaves the records to the next write.
@@ -140,10 +144,30 @@ void Journal::arm() {
         (void)sd_event_source_set_enabled(timer_.get(), SD_EVENT_ONESHOT);
 }
 
+// A connected datagram socket becomes writable when its receiver has taken something (unix_dgram_poll()).
+void Journal::watch_room() {
+    if (!socket_.valid()) return;
+    if (!room_) {
+        sd_event_source* source = nullptr;
+        if (sd_event_add_io(loop_, &source, socket_.get(), EPOLLOUT, on_room, this) < 0) return;
+        room_.reset(source);
+    }
+    (void)sd_event_source_set_enabled(room_.get(), SD_EVENT_ONESHOT);
+}
+
+void Journal::retry() {
+    flush();
+    arm();
+    if (queue_.empty() && on_drained) on_drained();
+}
+
 int Journal::on_timer(sd_event_source*, std::uint64_t, void* self) {
-    auto* journal = static_cast<Journal*>(self);
-    journal->flush();
-    journal->arm();
+    static_cast<Journal*>(self)->retry();
+    return 0;
+}
+
+int Journal::on_room(sd_event_source*, int, std::uint32_t, void* self) {
+    static_cast<Journal*>(self)->retry();
     return 0;
 }
 

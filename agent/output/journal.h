@@ -4,7 +4,9 @@
 // libsystemd's sd_journal_sendv() (252) waits in sendmsg() for as long as nobody reads the socket (tried:
 // with a stopped receiver it hung from the net.unix.max_dgram_qlen-th record on). So records go by journald's
 // native protocol over a non-blocking datagram socket; what can't be sent waits in a bounded queue, in order,
-// and is tried again by a timer that runs only while something waits. What finds the queue full (a
+// until the socket has room again (a timer besides, for when there is no journald). Both are watched only
+// while something waits. Whoever has much to write (sessions' execs) stops while something waits, and goes on
+// when on_drained says so. What finds the queue full (a
 // session_exec: half full, so that no session can push verdicts out by what it runs) is counted, and the
 // count is reported by an `events_dropped` record once the queue has drained.
 #pragma once
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <systemd/sd-event.h>
@@ -41,7 +44,7 @@ class Journal {
     Journal& operator=(const Journal&) = delete;
     ~Journal() = default;
 
-    // Retries by a timer of this loop, which must outlive the journal. Without it only flush() retries.
+    // Retries by sources of this loop, which must outlive the journal. Without it only flush() retries.
     [[nodiscard]] Status attach(sd_event* loop);
 
     // For records from now on: the tier and the policy are known only after the first of them.
@@ -54,6 +57,9 @@ class Journal {
     void flush();
 
     [[nodiscard]] Counters counters() const;
+    [[nodiscard]] bool waiting() const { return !queue_.empty(); }
+    // Called from the loop when nothing waits any more.
+    std::function<void()> on_drained;
 
   private:
     enum class Sent { yes, later };
@@ -63,7 +69,10 @@ class Journal {
     [[nodiscard]] bool connect();
     void report_dropped();
     void arm();
+    void watch_room();
+    void retry();
     static int on_timer(sd_event_source* source, std::uint64_t when, void* self);
+    static int on_room(sd_event_source* source, int fd, std::uint32_t events, void* self);
 
     struct Unref {
         void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
@@ -77,7 +86,9 @@ class Journal {
     std::uint64_t sent_ = 0;
     std::uint64_t dropped_ = 0;
     std::uint64_t dropped_unreported_ = 0;
+    sd_event* loop_ = nullptr;
     std::unique_ptr<sd_event_source, Unref> timer_;
+    std::unique_ptr<sd_event_source, Unref> room_; // on socket_
 };
 
 } // namespace escort

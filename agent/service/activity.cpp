@@ -84,24 +84,30 @@ int Activity::fd() const {
 }
 
 int Activity::on_record(void* self, void* data, std::size_t size) {
-    static_cast<Activity*>(self)->take({static_cast<const std::byte*>(data), size});
-    return 0;
+    auto& activity = *static_cast<Activity*>(self);
+    activity.take({static_cast<const std::byte*>(data), size});
+    return activity.journal_.waiting() ? -EAGAIN : 0; // this one is taken; the next stays where it is
 }
 
 void Activity::take(std::span<const std::byte> bytes) {
     auto record = decode_exec(bytes);
     if (!record)
         unreadable_++;
-    else if (table_.find(record->id) == nullptr && waiting_.size() < kWaiting)
+    else if (table_.find(record->id) == nullptr && !over_early_.contains(record->id) &&
+             waiting_.size() < kWaiting)
         waiting_.push_back(std::move(*record));
     else
         write(*record);
 }
 
-void Activity::drain() {
-    for (const auto& record : std::exchange(waiting_, {}))
-        write(record);
-    if (ring_) (void)ring_buffer__consume(ring_.get());
+bool Activity::drain() {
+    auto known_by_now = waiting_.begin();
+    for (; known_by_now != waiting_.end() && !journal_.waiting(); ++known_by_now)
+        write(*known_by_now);
+    waiting_.erase(waiting_.begin(), known_by_now);
+    if (journal_.waiting() || (ring_ && ring_buffer__consume(ring_.get()) == -EAGAIN)) return false;
+    over_early_.clear();
+    return true;
 }
 
 void Activity::write(const ExecRecord& record) {
@@ -115,6 +121,8 @@ void Activity::write(const ExecRecord& record) {
             session->unit.empty() ? rulebook_.governed(session->uid) : rulebook_.governed_unit(session->unit);
         if (governed && governed->policy->record.exec_per_minute.value == 0) return;
         whose = brief(*session);
+    } else if (const auto early = over_early_.find(record.id); early != over_early_.end()) {
+        whose = early->second;
     }
     journal_.write(session_exec(whose, program_of(record)));
 }
@@ -155,7 +163,9 @@ void Activity::tell_over(std::uint64_t id, std::uint64_t over, std::uint64_t now
 }
 
 void Activity::ended(std::uint64_t id) {
-    drain();
+    const Session* session = table_.find(id);
+    if (!drain() && session != nullptr && !session->policy.empty() && over_early_.size() < kWaiting)
+        over_early_.emplace(id, brief(*session));
     if (const auto facts = kernel_.session(id); facts && facts->execs_over > 0) {
         over_[id].boot_ns = 0; // its last word, however soon after the one before
         tell_over(id, facts->execs_over, boot_ns());

@@ -190,6 +190,29 @@ TEST_CASE("ender: a process whose first thread has gone dies like any other") {
     CHECK(ending.ended[0].processes == 1);
 }
 
+TEST_CASE("ender: a root daemon one of whose threads alone is of the session lives on, however often it is swept") {
+    Kernel kernel;
+    kernel.rules(60'000);
+    const Child daemon([] {
+        std::thread([] { become(kSupport), stay(); }).detach();
+        stay();
+    });
+    const auto id = only_session(kernel);
+    wait_for_tasks(kernel, 1);
+    Ending ending(kernel);
+    ending.ender->begin(id);
+    ending.until([] { return false; }, 60); // passes, the later ones with every means there is
+    CHECK(daemon.alive());
+    CHECK(ending.ender->ending(id));
+    CHECK(ending.ended.empty());
+    // ... and a pass of its own, as the start of a daemon makes it.
+    const auto swept = sweep(kernel.state, id);
+    REQUIRE(swept);
+    CHECK(swept->processes.size() == 1);
+    CHECK(swept->signalled.empty());
+    CHECK(daemon.alive());
+}
+
 TEST_CASE("ender: what does not die is reported once, and its end is the end") {
     Kernel kernel;
     kernel.rules(60'000);

@@ -87,6 +87,23 @@ def test_over_the_budget_is_counted_with_the_sessions_name(host, ran):
     assert {each["ESCORT_SESSION"] for each in dropped} == {entries[0]["ESCORT_SESSION"]}
 
 
+@pytest.fixture
+def strict_journald(host):
+    """One that takes a few lines of a unit in half a minute."""
+    conf = "/run/systemd/journald.conf.d/tests.conf"
+    host.write(conf, "[Journal]\nRateLimitIntervalSec=30s\nRateLimitBurst=2\n")
+    host.run("systemctl restart systemd-journald")
+    yield
+    host.run(f"rm {conf} && systemctl restart systemd-journald")
+
+
+def test_journald_limits_others_not_the_trail(host, ran, strict_journald):
+    """Or many execs push a verdict out: journald counts by unit, and says nothing of what it left out."""
+    product.approve(host, ACCOUNT)
+    assert host.ssh(ACCOUNT, "for i in $(seq 300); do /bin/true; done").ok
+    wait_for(lambda: len(host.journal("session_exec", after=ran.begin, account=ACCOUNT)) >= 300, 10, "every record")
+
+
 def test_off_is_off(host, ran):
     product.set_policy(host, recording(exec_per_minute=0))
     product.approve(host, ACCOUNT)

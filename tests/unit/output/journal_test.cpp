@@ -128,3 +128,31 @@ TEST_CASE("journal: the timer retries while something waits, and not after") {
     }
     sd_event_unref(loop);
 }
+
+TEST_CASE("journal: what waits goes as soon as there is room, and whoever stopped writing is told") {
+    Receiver receiver;
+    receiver.start();
+    sd_event* loop = nullptr;
+    REQUIRE(sd_event_new(&loop) >= 0);
+    {
+        Journal journal({}, receiver.path());
+        REQUIRE(journal.attach(loop));
+        int told = 0;
+        journal.on_drained = [&] { told++; };
+        int written = 0;
+        while (!journal.waiting())
+            journal.write(numbered(written++));
+        CHECK(sd_event_run(loop, 20'000) == 0); // nobody reads: before the timer nothing happens
+        CHECK(told == 0);
+        int seen = 0;
+        while (receiver.next())
+            seen++;
+        CHECK(seen == written - 1);
+        CHECK(sd_event_run(loop, 20'000) > 0); // far below kRetry
+        CHECK(told == 1);
+        CHECK_FALSE(journal.waiting());
+        CHECK(is_numbered(receiver.next().value_or(""), written - 1));
+        CHECK(journal.counters().dropped == 0);
+    }
+    sd_event_unref(loop);
+}
