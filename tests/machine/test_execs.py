@@ -90,7 +90,7 @@ def test_over_the_budget_is_counted_with_the_sessions_name(host, ran):
 @pytest.fixture
 def strict_journald(host):
     """One that takes a few lines of a unit in half a minute."""
-    conf = "/run/systemd/journald.conf.d/tests.conf"
+    conf = "/run/systemd/journald.conf.d/zz-tests.conf"
     host.write(conf, "[Journal]\nRateLimitIntervalSec=30s\nRateLimitBurst=2\n")
     host.run("systemctl restart systemd-journald")
     yield
