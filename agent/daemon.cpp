@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "kernel/events.h"
 #include "kernel/probe.h"
@@ -124,6 +125,8 @@ Status Daemon::start_state() {
                                    *agent_.rulebook, *agent_.nss, *agent_.journal, *agent_.health);
     agent_.documents = std::make_unique<Documents>(*agent_.store, *agent_.time, *agent_.journal,
                                                    *agent_.health, settings.paths.spool);
+    agent_.courier = std::make_unique<CourierWatch>(settings.courier, report_path(settings.paths.run),
+                                                    *agent_.health, boot_ns());
     agent_.reload_trust = [this] {
         auto again = load_trust({agent_.settings.paths.trust, agent_.settings.paths.breakglass});
         check_private_keys();

@@ -90,6 +90,7 @@ void Daemon::tick() {
             tamper("clock", "the wall clock was moved by " + std::to_string(*step) + " s",
                    "windows are kept on CLOCK_BOOTTIME and gain nothing; find out who set it"));
     agent_.store->retime(now);
+    agent_.courier->tick(now.boot_ns);
     push_rules(); // windows that have begun
     if (agent_.sessions) {
         agent_.sessions->look_at_terminals();

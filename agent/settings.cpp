@@ -14,7 +14,6 @@ namespace escort {
 
 namespace {
 
-constexpr auto kLater = Support::later;
 constexpr std::size_t kLongestId = 256; // a host's id or group, far below the contract's 1 KiB a string
 constexpr std::size_t kMachineIdBytes = 4096;
 constexpr std::int64_t kLongestGate = 60; // seconds
@@ -41,21 +40,6 @@ Shape paths_shape() {
                       {"pins", text_shape()}});
 }
 
-Shape courier_shape() {
-    const Shape source = map_shape({{"type", word_shape({"https", "nats", "caep_poll"})},
-                                    {"url", text_shape()},
-                                    {"ca", text_shape()},
-                                    {"client_cert", text_shape()},
-                                    {"client_key", text_shape()},
-                                    {"interval", duration_shape()},
-                                    {"wait", duration_shape()},
-                                    {"servers", texts()},
-                                    {"bucket", text_shape()},
-                                    {"credentials", text_shape()},
-                                    {"token_file", text_shape()}});
-    return map_shape({{"stale_after", duration_shape()}, {"sources", list_shape(source)}});
-}
-
 Shape gate_shape() {
     return map_shape({{"timeout", duration_shape()}, {"on_agent_down", word_shape({"refuse", "admit"})}});
 }
@@ -71,7 +55,7 @@ Shape settings_shape() {
                       {"hooks", word_shape({"auto", "tracepoints"})},
                       {"stale_grace", duration_shape()},
                       {"gate", gate_shape()},
-                      {"courier", courier_shape(), kLater}});
+                      {"courier", courier_shape()}});
 }
 
 // Reads a tree that fits settings_shape(): types are known to be right, values are not.
@@ -100,6 +84,7 @@ class Reader {
         if (const auto* grace = root_.find("stale_grace"))
             settings.stale_grace_s = parse_duration(grace->text).value_or(0);
         if (const auto* gate = root_.find("gate")) read_gate(*gate, settings.gate);
+        if (const auto* courier = root_.find("courier")) settings.courier = read_courier(file_, *courier, out_);
         return settings;
     }
 

@@ -4,6 +4,7 @@
 #include "approvals/issuers.h"
 #include "base/diagnostic.h"
 #include "core/policy.h"
+#include "feed/settings.h"
 
 #include <cstdint>
 #include <optional>
@@ -42,6 +43,7 @@ struct Settings {
     Hooks hooks = Hooks::automatic;
     std::int64_t stale_grace_s = 0; // seconds that live sessions outlast an expired list
     GateSettings gate;
+    CourierSettings courier;
 };
 
 // Where the defaults come from that are not written in the program.

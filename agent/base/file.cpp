@@ -56,9 +56,11 @@ Status write_all(int fd, const std::string& path, std::string_view content) {
 Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode) {
     const std::string folder = std::filesystem::path(path).parent_path().string();
     const std::string temporary = path + ".tmp";
-    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+    // Anew: what lies there may be another's, where others may write (the spool).
+    ::unlink(temporary.c_str());
+    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd.valid()) return fail_errno(temporary, "create", errno);
-    if (::fchmod(fd.get(), mode) != 0) { // whatever the umask is, and what was left there before had
+    if (::fchmod(fd.get(), mode) != 0) { // whatever the umask is
         const int error = errno;
         ::unlink(temporary.c_str());
         return fail_errno(temporary, "mode", error);

@@ -14,14 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ESCORT_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ESCORT_SANITIZED 1
-#endif
-#endif
-
 namespace escort {
 
 namespace {

@@ -6,6 +6,15 @@
 #include <span>
 #include <vector>
 
+// A build with sanitizers, whose run time makes calls of its own.
+#if defined(__SANITIZE_ADDRESS__)
+#define ESCORT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ESCORT_SANITIZED 1
+#endif
+#endif
+
 namespace escort {
 
 // One argument of a call: allowed where (argument & mask) == value. Pointers can be compared, not followed.

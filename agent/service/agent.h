@@ -5,6 +5,7 @@
 #include "kernel/programs.h"
 #include "kernel/state.h"
 #include "output/journal.h"
+#include "service/courier_watch.h"
 #include "service/documents.h"
 #include "service/health.h"
 #include "service/local_denials.h"
@@ -34,6 +35,7 @@ struct Agent {
     std::unique_ptr<NssClient> nss;
     std::unique_ptr<Policies> policies;
     std::unique_ptr<Documents> documents;
+    std::unique_ptr<CourierWatch> courier;
     std::unique_ptr<Programs> programs;
     std::unique_ptr<KernelState> kernel;
     std::unique_ptr<Sessions> sessions;

@@ -124,6 +124,7 @@ json status_json(const Agent& agent) {
               {"policies", agent.rulebook->policies().policies.size()},
               {"kept", policies.kept()}}},
             {"documents", lists_json(agent)},
+            {"sources", agent.courier->sources_json(agent.time->now().boot_ns)},
             {"sessions", live},
             {"frozen", frozen_count(agent)},
             {"break_glass", break_glass_json(agent)},

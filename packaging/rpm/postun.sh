@@ -6,5 +6,5 @@ if [ "$1" -eq 0 ]; then
     rm -rf /sys/fs/bpf/escortd
     journalctl --update-catalog
 elif [ -d /run/systemd/system ]; then
-    systemctl try-restart escortd.service
+    systemctl try-restart escortd.service escort-courier.service
 fi

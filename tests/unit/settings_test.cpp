@@ -154,18 +154,6 @@ TEST_CASE("settings: what is refused, and where") {
         {"gate: {timeout: 2}\n",
          "s.yaml:1:17: error: gate.timeout must be a duration such as 30s, 5m or 2h, found a "
          "number"},
-        {"courier:\n"
-         "  stale_after: 5m\n"
-         "  sources:\n"
-         "    - {type: https, url: 'https://b', ca: /c, client_cert: /d, client_key: /e, interval: 30s, "
-         "wait: 25s}\n"
-         "    - {type: nats, servers: ['tls://n:4222'], bucket: b, ca: /c, credentials: /d}\n"
-         "    - {type: caep_poll, url: 'https://p', ca: /c, token_file: /t}\n",
-         "s.yaml:2:3: error: courier.stale_after is not supported yet\n"
-         "s.yaml:3:3: error: courier.sources is not supported yet"},
-        {"courier: {sources: [{type: ftp}]}\n",
-         "s.yaml:1:11: error: courier.sources is not supported yet\n"
-         "s.yaml:1:28: error: courier.sources.type must be one of https, nats, caep_poll, found \"ftp\""},
         {"- a\n", "s.yaml:1:1: error: the document must be a map, found a list"},
     };
     for (const auto& row : rows) {
@@ -218,4 +206,79 @@ TEST_CASE("settings: the file that comes with the program") {
     for (const auto& one : out)
         CHECK(one.text() == "");
     CHECK(settings);
+}
+
+TEST_CASE("settings: where documents come from") {
+    const Host host;
+    const auto settings =
+        host.accepted("courier:\n"
+                      "  stale_after: 10m\n"
+                      "  sources:\n"
+                      "    - {type: https, url: 'https://b.example/hosts/{host_id}', ca: /c, client_cert: /d, "
+                      "client_key: /e, interval: 1m, wait: 0s}\n"
+                      "    - {type: nats, servers: ['tls://n:4222', 'nats://m:4222'], credentials: /f}\n"
+                      "    - {type: caep_poll, url: 'https://p/poll', token_file: /t}\n");
+    CHECK(settings.courier.stale_after_s == 600);
+    REQUIRE(settings.courier.sources.size() == 3);
+    const auto& https = std::get<HttpsSource>(settings.courier.sources[0]);
+    CHECK(https.url == "https://b.example/hosts/{host_id}");
+    CHECK(https.tls.ca == "/c");
+    CHECK(https.tls.client_cert == "/d");
+    CHECK(https.tls.client_key == "/e");
+    CHECK(https.interval_s == 60);
+    CHECK(https.wait_s == 0);
+    const auto& nats = std::get<NatsSource>(settings.courier.sources[1]);
+    CHECK(nats.servers == std::vector<std::string>{"tls://n:4222", "nats://m:4222"});
+    CHECK(nats.bucket == "escort_documents");
+    CHECK(nats.credentials == "/f");
+    const auto& caep = std::get<CaepSource>(settings.courier.sources[2]);
+    CHECK(caep.token_file == "/t");
+    CHECK(caep.interval_s == 30);
+    CHECK(name_of(settings.courier.sources[0]) == "https b.example");
+    CHECK(name_of(settings.courier.sources[1]) == "nats n:4222");
+    CHECK(host.accepted("{}").courier.stale_after_s == 300);
+    CHECK(host.accepted("{}").courier.sources.empty());
+}
+
+TEST_CASE("settings: sources that can't be") {
+    const Host host;
+    const struct {
+        std::string source, complaint;
+    } rows[] = {
+        {"{type: ftp}", "courier.sources.type must be one of https, nats, caep_poll, found \"ftp\""},
+        {"{url: 'https://b'}", "an item of courier.sources has no type (https, nats or caep_poll)"},
+        {"{type: https}", "courier.sources: type https needs url"},
+        {"{type: https, url: 'http://b/'}", "courier.sources.url: \"http://b/\" is no https:// address"},
+        {"{type: https, url: 'https://'}", "courier.sources.url: \"https://\" is no https:// address"},
+        {"{type: https, url: 'https://{host_id}.b/'}",
+         "courier.sources.url: \"https://{host_id}.b/\" is no address that can be asked ({host_id} and {group} may "
+         "stand in its path; no user, no fragment)"},
+        {"{type: https, url: 'https://u:p@b/'}",
+         "courier.sources.url: \"https://u:p@b/\" is no address that can be asked ({host_id} and {group} may stand "
+         "in its path; no user, no fragment)"},
+        {"{type: caep_poll, url: 'https://b/{group}'}",
+         "courier.sources.url: \"https://b/{group}\" is no address that can be asked ({host_id} may stand in its "
+         "path; no user, no fragment)"},
+        {"{type: https, url: 'https://b/', servers: ['tls://n:1']}",
+         "courier.sources: servers has no meaning for type https"},
+        {"{type: https, url: 'https://b/', client_cert: /c}",
+         "courier.sources: client_cert and client_key go together"},
+        {"{type: https, url: 'https://b/', ca: ca.pem}", "courier.sources.ca: \"ca.pem\" is no absolute path"},
+        {"{type: https, url: 'https://b/', interval: 0s}",
+         "courier.sources.interval: \"0s\" is not from 1 s to 3600 s"},
+        {"{type: https, url: 'https://b/', wait: 6m}", "courier.sources.wait: \"6m\" is not from 0 s to 300 s"},
+        {"{type: nats, servers: []}", "courier.sources.servers is empty"},
+        {"{type: nats, servers: ['n:4222']}",
+         "courier.sources.servers: \"n:4222\" is no nats:// or tls:// address"},
+        {"{type: nats, servers: ['nats://u:p@n']}",
+         "courier.sources.servers: no password belongs into the settings (name a credentials file)"},
+        {"{type: nats, servers: ['nats://n'], bucket: 'a.b'}",
+         "courier.sources.bucket: \"a.b\" has other characters than letters, digits, - and _"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.source);
+        const std::string complaint = host.complaint("courier: {sources: [" + row.source + "]}\n");
+        CHECK(complaint.substr(complaint.find("error: ") + 7) == row.complaint);
+    }
+    CHECK(host.complaint("courier: {stale_after: 0s}\n") == "s.yaml:1:24: error: courier.stale_after must be at least 1 s");
 }

@@ -86,6 +86,34 @@ void print_documents(const Output& output, const json& status) {
     print_table(output, header, rows);
 }
 
+// Where documents come from.
+void print_sources(const Output& output, const json& status) {
+    const auto age = [](const json& source, const char* key, const char* never) -> Cell {
+        const auto seconds = source.find(key);
+        if (seconds == source.end() || !seconds->is_number()) return {never, "-"};
+        return {duration_text(number_of(source, key)), std::to_string(number_of(source, key))};
+    };
+    std::vector<std::vector<Cell>> rows;
+    for (const json& source : list_of(status, "sources"))
+        rows.push_back({{text_of(source, "name")},
+                        {text_of(source, "state")},
+                        age(source, "last_success_seconds", "never"),
+                        age(source, "last_list_seconds", "never"),
+                        age(source, "next_try_seconds", "-"),
+                        {std::to_string(number_of(source, "documents"))},
+                        {text_of(source, "last_error")}});
+    if (rows.empty()) return;
+    std::vector<std::string> header{"SOURCE", "STATE", "ANSWERED", "LIST", "NEXT TRY", "DOCUMENTS", "LAST ERROR"};
+    if (output.terminal) {
+        output.out << '\n';
+    } else {
+        for (auto& row : rows)
+            row.insert(row.begin(), Cell("source"));
+        header.insert(header.begin(), "");
+    }
+    print_table(output, header, rows);
+}
+
 Run declare_status(CLI::App&) {
     return [](const Context& context) -> Outcome<Exit> {
         const auto status = context.ask("status");
@@ -95,6 +123,7 @@ Run declare_status(CLI::App&) {
         } else {
             print_pairs(context.output, summary(*status, context.output.now));
             print_documents(context.output, *status);
+            print_sources(context.output, *status);
         }
         return flag_of(*status, "healthy") ? Exit::done : Exit::not_so;
     };
@@ -105,7 +134,8 @@ Run declare_status(CLI::App&) {
 std::vector<Command> status_commands() {
     return {{"status", "Agent state, tier, policy, documents, sessions; exit 1 when unhealthy",
              declare_status,
-             "NAME VALUE; and: document ISSUER AUDIENCE LIST SEQ AGE_SECONDS EXPIRES APPROVALS"}};
+             "NAME VALUE; and: document ISSUER AUDIENCE LIST SEQ AGE_SECONDS EXPIRES APPROVALS; and: "
+             "source NAME STATE ANSWERED_SECONDS LIST_SECONDS NEXT_TRY_SECONDS DOCUMENTS LAST_ERROR"}};
 }
 
 } // namespace escort::ctl

@@ -1,0 +1,110 @@
+#include "courier/answer.h"
+
+#include "approvals/base64url.h"
+#include "approvals/document.h"
+#include "approvals/jws.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace escort::courier {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLongestJti = 1024; // contract §4: a string
+
+json parse(std::string_view text) {
+    return json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+bool is_base64url(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+}
+
+json header_of(std::string_view jws) {
+    const auto header = jws.substr(0, jws.find('.'));
+    if (header.size() > kHeaderLimit * 2) return json(json::value_t::discarded);
+    const auto bytes = base64url_decode(header);
+    return bytes ? parse(*bytes) : json(json::value_t::discarded);
+}
+
+} // namespace
+
+Status check_compact_jws(std::string_view text) {
+    const std::string where = "document";
+    if (text.size() > kDocumentLimit) return fail(where, "is larger than 16 MiB");
+    const auto first = text.find('.');
+    const auto second = first == std::string_view::npos ? first : text.find('.', first + 1);
+    if (second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos)
+        return fail(where, "is no compact JWS: it has not three parts");
+    for (const auto part :
+         {text.substr(0, first), text.substr(first + 1, second - first - 1), text.substr(second + 1)})
+        if (part.empty() || !is_base64url(part))
+            return fail(where, "is no compact JWS: a part of it is not base64url");
+    if (!header_of(text).is_object()) return fail(where, "is no compact JWS: its header is no JSON object");
+    return {};
+}
+
+bool is_list(std::string_view jws) {
+    const json header = header_of(jws);
+    if (!header.is_object()) return false;
+    const auto typ = header.find("typ");
+    return typ != header.end() && typ->is_string() && typ->get_ref<const std::string&>() == kApprovalsType;
+}
+
+Result<std::vector<std::string>> documents_of(std::string_view body) {
+    const std::string where = "answer";
+    const auto first = body.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) return fail(where, "is empty");
+    std::vector<std::string> documents;
+    if (body[first] != '[') {
+        documents.emplace_back(document_bytes(body.substr(first)));
+    } else {
+        json list = parse(body);
+        if (!list.is_array()) return fail(where, "is no JSON list");
+        if (list.size() > kMostDocuments)
+            return fail(where, "holds more than " + std::to_string(kMostDocuments) + " documents");
+        for (auto& item : list) {
+            if (!item.is_string()) return fail(where, "is a JSON list of something else than strings");
+            documents.push_back(std::move(item.get_ref<std::string&>()));
+        }
+    }
+    for (const auto& document : documents)
+        if (auto good = check_compact_jws(document); !good) return tl::unexpected(good.error());
+    return documents;
+}
+
+Result<PolledSets> sets_of(std::string_view body) {
+    const std::string where = "answer";
+    json answer = parse(body);
+    if (!answer.is_object()) return fail(where, "is no JSON object (RFC 8936 section 2.2)");
+    PolledSets polled;
+    if (const auto more = answer.find("moreAvailable"); more != answer.end()) {
+        if (!more->is_boolean()) return fail(where, "its moreAvailable is no boolean");
+        polled.more = more->get<bool>();
+    }
+    const auto sets = answer.find("sets");
+    if (sets == answer.end() || !sets->is_object()) return fail(where, "its sets is no object");
+    if (sets->size() > kMostDocuments)
+        return fail(where, "holds more than " + std::to_string(kMostDocuments) + " SETs");
+    for (auto& [jti, set] : sets->items()) {
+        if (!set.is_string() || jti.size() > kLongestJti) return fail(where, "a member of its sets is no SET");
+        polled.sets.emplace_back(jti, std::move(set.get_ref<std::string&>()));
+    }
+    return polled;
+}
+
+std::string poll_body(const std::vector<std::string>& acknowledge, const std::vector<std::string>& refuse,
+                      std::size_t most, bool at_once) {
+    json body = {{"maxEvents", most}, {"returnImmediately", at_once}};
+    if (!acknowledge.empty()) body["ack"] = acknowledge;
+    for (const auto& jti : refuse) // RFC 8935 §2.4: invalid_request: not even a SET
+        body["setErrs"][jti] = {{"err", "invalid_request"}, {"description", "not a compact JWS"}};
+    return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+} // namespace escort::courier

@@ -1,0 +1,98 @@
+#include "courier/handover.h"
+
+#include "approvals/key.h"
+#include "base/fd.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace escort::courier {
+
+namespace {
+
+constexpr std::string_view kPrefix = "courier-";
+constexpr std::string_view kHalf = ".courier-"; // the daemon takes no name that begins with a dot
+
+Status write_whole(const std::string& path, std::string_view content, bool sync) {
+    ::unlink(path.c_str()); // what a killed courier left; it is ours
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd.valid()) return fail_errno(path, "create", errno);
+    while (!content.empty()) {
+        const ssize_t put = ::write(fd.get(), content.data(), content.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return fail_errno(path, "write", errno);
+        content.remove_prefix(static_cast<std::size_t>(put));
+    }
+    if (sync && ::fsync(fd.get()) != 0) return fail_errno(path, "fsync", errno);
+    return {};
+}
+
+} // namespace
+
+Status Handover::open() {
+    std::error_code error;
+    std::filesystem::directory_iterator entries(spool_, error);
+    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+        const std::string name = entries->path().filename().string();
+        if (name.starts_with(kHalf)) ::unlink(entries->path().c_str());
+        if (!name.starts_with(kPrefix)) continue;
+        struct stat info {};
+        if (::lstat(entries->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+        waiting_[name] = static_cast<std::size_t>(info.st_size);
+        waiting_bytes_ += static_cast<std::size_t>(info.st_size);
+    }
+    if (error) return fail(spool_, "list: " + error.message(), "systemd-tmpfiles --create escortd.conf");
+    return {};
+}
+
+Status Handover::make_room(std::size_t bytes) {
+    const auto full = [&] { return waiting_.size() >= kMostWaiting || waiting_bytes_ + bytes > kMostBytes; };
+    if (!full()) return {};
+    for (auto each = waiting_.begin(); each != waiting_.end();) {
+        if (::access((spool_ + "/" + each->first).c_str(), F_OK) == 0) {
+            ++each;
+            continue;
+        }
+        waiting_bytes_ -= each->second;
+        each = waiting_.erase(each);
+    }
+    if (!full()) return {};
+    return fail(spool_, "is full: " + std::to_string(waiting_.size()) + " documents wait for the daemon",
+                "systemctl status escortd");
+}
+
+Result<bool> Handover::put(std::string_view document, Durable durable) {
+    const std::string hash = sha256_hex(document);
+    if (hash.empty()) return fail("document", "no SHA-256: " + openssl_error());
+    if (remembered_.contains(hash)) return false;
+    if (auto room = make_room(document.size()); !room) return tl::unexpected(room.error());
+    const std::string name = std::string(kPrefix) + hash.substr(0, 32) + ".jws";
+    const std::string half = spool_ + "/" + std::string(kHalf) + hash.substr(0, 32);
+    if (auto written = write_whole(half, document, durable == Durable::yes); !written) {
+        ::unlink(half.c_str());
+        return tl::unexpected(written.error());
+    }
+    if (::rename(half.c_str(), (spool_ + "/" + name).c_str()) != 0) {
+        const int error = errno;
+        ::unlink(half.c_str());
+        return fail_errno(spool_ + "/" + name, "rename", error);
+    }
+    if (durable == Durable::yes) {
+        const Fd folder(::open(spool_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!folder.valid() || ::fsync(folder.get()) != 0) return fail_errno(spool_, "fsync", errno);
+    }
+    if (waiting_.emplace(name, document.size()).second) waiting_bytes_ += document.size();
+    remembered_.insert(hash);
+    order_.push_back(hash);
+    if (order_.size() > kRemembered) {
+        remembered_.erase(order_.front());
+        order_.pop_front();
+    }
+    return true;
+}
+
+} // namespace escort::courier

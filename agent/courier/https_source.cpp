@@ -1,0 +1,76 @@
+#include "courier/https_source.h"
+
+#include "courier/answer.h"
+
+#include <fmt/format.h>
+
+namespace escort::courier {
+
+namespace {
+
+// A document of the largest size in a JSON list, and small ones beside it.
+constexpr std::size_t kMostBytes = std::size_t{20} << 20;
+
+void replace_all(std::string& text, std::string_view what, const std::string& by) {
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+}
+
+// Was the request held until there was something to say? Servers should say so (RFC 7240 §3), some only do it.
+bool was_held(const HttpAnswer& answer, std::int64_t wait_s) {
+    return answer.preference_applied.find("wait") != std::string::npos ||
+           (wait_s > 1 && answer.seconds >= static_cast<double>(wait_s) * 0.8);
+}
+
+} // namespace
+
+std::vector<std::string> addresses_of(const std::string& url, const std::string& host_id,
+                                      const std::vector<std::string>& groups) {
+    std::string of_host = url;
+    replace_all(of_host, "{host_id}", escaped(host_id));
+    if (of_host.find("{group}") == std::string::npos) return {of_host};
+    std::vector<std::string> all;
+    for (const auto& group : groups) {
+        all.push_back(of_host);
+        replace_all(all.back(), "{group}", escaped(group));
+    }
+    return all;
+}
+
+HttpsSource::HttpsSource(escort::HttpsSource settings, std::string url, const Ground& ground)
+    : settings_(std::move(settings)), url_(std::move(url)), ground_(ground), told_(url_, ground),
+      poll_(
+          ground, told_, [this] { return ask(); }, [this](const HttpAnswer& answer) { return take(answer); }) {}
+
+HttpRequest HttpsSource::ask() const {
+    HttpRequest request;
+    request.url = url_;
+    request.headers = {"Accept: application/jose, application/json"};
+    if (!etag_.empty()) request.headers.push_back("If-None-Match: " + etag_);
+    // The first answer is wanted at once, whatever it is.
+    if (settings_.wait_s > 0 && !etag_.empty()) {
+        request.headers.push_back(fmt::format("Prefer: wait={}", settings_.wait_s));
+        request.patience = std::chrono::seconds(settings_.wait_s);
+    }
+    request.tls = settings_.tls;
+    request.pin = settings_.pin;
+    request.most_bytes = kMostBytes;
+    return request;
+}
+
+Next HttpsSource::take(const HttpAnswer& answer) {
+    const bool held = !etag_.empty() && was_held(answer, settings_.wait_s);
+    const std::uint64_t next = held ? static_cast<std::uint64_t>(ground_.random() * 250)
+                                    : jittered_ms(static_cast<std::uint64_t>(settings_.interval_s) * 1000,
+                                                  ground_.random());
+    // A server that has nothing for this host says so by an empty answer (204), or an empty list.
+    if (answer.status == 304 || answer.status == 204) return {next, ""};
+    const auto documents = documents_of(answer.body);
+    if (!documents) return {next, documents.error().text()};
+    if (auto taken = hand_over(ground_, told_, *documents, Handover::Durable::no); !taken)
+        return {next, taken.error().text()};
+    etag_ = answer.etag;
+    return {next, ""};
+}
+
+} // namespace escort::courier

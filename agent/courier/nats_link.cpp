@@ -1,0 +1,320 @@
+#include "courier/nats_link.h"
+
+#include "base/fd.h"
+
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <fmt/format.h>
+#include <mutex>
+#include <nats/nats.h>
+#include <random>
+#include <string_view>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace escort::courier {
+
+namespace {
+
+constexpr std::int64_t kHeartbeatNs = 30'000'000'000; // of each consumer; two missed: begun anew
+constexpr std::int64_t kPingMs = 20'000;
+constexpr int kPingsOut = 2;
+constexpr std::int64_t kConnectMs = 10'000;
+constexpr std::size_t kQueuedBytes = std::size_t{32} << 20; // more waits in cnats, then in the server
+constexpr int kPendingBytes = 32 << 20;
+constexpr std::chrono::milliseconds kPause{500}; // before the keys are watched anew
+
+struct ConnectionFree {
+    void operator()(natsConnection* connection) const { natsConnection_Destroy(connection); }
+};
+struct OptionsFree {
+    void operator()(natsOptions* options) const { natsOptions_Destroy(options); }
+};
+struct SubscriptionFree {
+    void operator()(natsSubscription* subscription) const { natsSubscription_Destroy(subscription); }
+};
+struct StreamFree {
+    void operator()(jsCtx* stream) const { jsCtx_Destroy(stream); }
+};
+struct MessageFree {
+    void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
+};
+
+std::string last_error(natsConnection* connection, natsStatus status) {
+    const char* text = nullptr;
+    if (connection != nullptr) (void)natsConnection_GetLastError(connection, &text);
+    if (text == nullptr || *text == '\0') text = nats_GetLastError(nullptr);
+    if (text == nullptr || *text == '\0') return natsStatus_GetText(status);
+    // "Error: (jsm.c:2867): stream not found": the place in cnats helps nobody who reads a journal.
+    std::string_view words = text;
+    if (const auto place = words.find(".c:"); place != std::string_view::npos)
+        if (const auto end = words.find("): ", place); end != std::string_view::npos) words.remove_prefix(end + 3);
+    return std::string(words);
+}
+
+// Unique among all of the stream's consumers; no host can guess another's.
+std::string consumer_name() {
+    std::random_device random;
+    return fmt::format("escort{:08x}{:08x}{:08x}", random(), random(), random());
+}
+
+} // namespace
+
+struct NatsLink::Shared {
+    NatsTarget target;
+    std::function<std::uint64_t()> delay_ms;
+    Fd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+
+    std::mutex mutex;
+    std::condition_variable work;  // something for the worker
+    std::condition_variable space; // the loop has taken something
+    std::deque<NatsEvent> events;
+    std::size_t bytes = 0;
+    bool stopping = false;
+    bool connected = false;
+    bool begin_anew = false; // the keys are to be watched (again)
+    bool closed = false;
+
+    void post(NatsEvent event) {
+        std::unique_lock lock(mutex);
+        space.wait(lock, [&] { return bytes < kQueuedBytes || stopping; });
+        bytes += event.bytes.size();
+        events.push_back(std::move(event));
+        wake_loop();
+    }
+    void say(NatsEvent::Kind kind, std::string text) { post({kind, {}, {}, std::move(text)}); }
+    void wake_loop() const {
+        const std::uint64_t one = 1;
+        (void)!::write(wake.get(), &one, sizeof one);
+    }
+    void set(bool is_connected) {
+        const std::lock_guard lock(mutex);
+        connected = is_connected;
+        begin_anew = is_connected;
+        work.notify_all();
+    }
+    void watch_anew() {
+        const std::lock_guard lock(mutex);
+        begin_anew = true;
+        work.notify_all();
+    }
+
+    void run();
+    [[nodiscard]] natsStatus configure(natsOptions* options, std::string& what);
+    [[nodiscard]] Status watch(natsConnection* connection,
+                               std::vector<std::unique_ptr<natsSubscription, SubscriptionFree>>& into);
+
+    static void on_connected(natsConnection*, void* self) { static_cast<Shared*>(self)->set(true); }
+    static void on_disconnected(natsConnection* connection, void* self) {
+        auto& shared = *static_cast<Shared*>(self);
+        shared.set(false);
+        shared.say(NatsEvent::Kind::trouble, "the connection is lost: " + last_error(connection, NATS_CONNECTION_DISCONNECTED));
+    }
+    static void on_closed(natsConnection*, void* self) {
+        auto& shared = *static_cast<Shared*>(self);
+        const std::lock_guard lock(shared.mutex);
+        shared.closed = true;
+        shared.work.notify_all();
+    }
+    static void on_error(natsConnection* connection, natsSubscription*, natsStatus status, void* self) {
+        auto& shared = *static_cast<Shared*>(self);
+        if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH || status == NATS_SLOW_CONSUMER)
+            shared.watch_anew();
+        else
+            shared.say(NatsEvent::Kind::trouble, last_error(connection, status));
+    }
+    static std::int64_t on_delay(natsConnection* connection, int, void* self) {
+        auto& shared = *static_cast<Shared*>(self);
+        shared.say(NatsEvent::Kind::trouble, "no server can be reached: " + last_error(connection, NATS_NO_SERVER));
+        return static_cast<std::int64_t>(shared.delay_ms());
+    }
+    static void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* self) {
+        const std::unique_ptr<natsMsg, MessageFree> message(raw);
+        auto& shared = *static_cast<Shared*>(self);
+        const char* operation = nullptr; // DEL or PURGE: the key has no value any more
+        if (natsMsgHeader_Get(raw, "KV-Operation", &operation) == NATS_OK && operation != nullptr) return;
+        std::string_view key = natsMsg_GetSubject(raw);
+        if (const auto prefix = "$KV." + shared.target.source.bucket + "."; key.starts_with(prefix))
+            key.remove_prefix(prefix.size());
+        shared.post({NatsEvent::Kind::document, std::string(key),
+                     std::string(natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))),
+                     {}});
+    }
+};
+
+natsStatus NatsLink::Shared::configure(natsOptions* options, std::string& what) {
+    natsStatus status = NATS_OK;
+    const auto set = [&](const char* of, auto call) {
+        if (status != NATS_OK) return;
+        what = of;
+        status = call();
+    };
+    const NatsSource& source = target.source;
+    std::vector<const char*> servers;
+    bool secure = !source.tls.ca.empty();
+    for (const auto& server : source.servers) {
+        servers.push_back(server.c_str());
+        secure = secure || server.starts_with("tls://");
+    }
+    set("servers", [&] { return natsOptions_SetServers(options, servers.data(), static_cast<int>(servers.size())); });
+    set("name", [&] { return natsOptions_SetName(options, "escort-courier"); });
+    set("inbox", [&] { return natsOptions_SetCustomInboxPrefix(options, target.inbox.c_str()); });
+    if (secure) {
+        set("tls", [&] { return natsOptions_SetSecure(options, true); });
+        if (!source.tls.ca.empty())
+            set("ca", [&] { return natsOptions_LoadCATrustedCertificates(options, source.tls.ca.c_str()); });
+        if (!source.tls.client_cert.empty())
+            set("client_cert and client_key", [&] {
+                return natsOptions_LoadCertificatesChain(options, source.tls.client_cert.c_str(),
+                                                         source.tls.client_key.c_str());
+            });
+    }
+    if (!source.credentials.empty())
+        set("credentials", [&] {
+            return natsOptions_SetUserCredentialsFromFiles(options, source.credentials.c_str(), nullptr);
+        });
+    set("limits", [&] { return natsOptions_SetTimeout(options, kConnectMs); });
+    set("limits", [&] { return natsOptions_SetPingInterval(options, kPingMs); });
+    set("limits", [&] { return natsOptions_SetMaxPingsOut(options, kPingsOut); });
+    set("limits", [&] { return natsOptions_SetMaxReconnect(options, -1); });
+    set("delivery", [&] { return natsOptions_UseGlobalMessageDelivery(options, true); });
+    set("callbacks", [&] { return natsOptions_SetCustomReconnectDelay(options, on_delay, this); });
+    set("callbacks", [&] { return natsOptions_SetRetryOnFailedConnect(options, true, on_connected, this); });
+    set("callbacks", [&] { return natsOptions_SetReconnectedCB(options, on_connected, this); });
+    set("callbacks", [&] { return natsOptions_SetDisconnectedCB(options, on_disconnected, this); });
+    set("callbacks", [&] { return natsOptions_SetClosedCB(options, on_closed, this); });
+    set("callbacks", [&] { return natsOptions_SetErrorHandler(options, on_error, this); });
+    return status;
+}
+
+Status NatsLink::Shared::watch(natsConnection* connection,
+                               std::vector<std::unique_ptr<natsSubscription, SubscriptionFree>>& into) {
+    jsCtx* raw = nullptr;
+    natsStatus status = natsConnection_JetStream(&raw, connection, nullptr);
+    if (status != NATS_OK) return fail("JetStream", last_error(connection, status));
+    const std::unique_ptr<jsCtx, StreamFree> stream(raw);
+    const std::string name = "KV_" + target.source.bucket;
+    for (const auto& key : target.keys) {
+        const std::string subject = "$KV." + target.source.bucket + "." + key;
+        const std::string consumer = consumer_name();
+        jsSubOptions options;
+        jsSubOptions_Init(&options);
+        options.Stream = name.c_str();
+        options.Config.Name = consumer.c_str();
+        options.Config.DeliverPolicy = js_DeliverLastPerSubject;
+        options.Config.AckPolicy = js_AckNone;
+        options.Config.MaxDeliver = 1;
+        options.Config.FlowControl = true;
+        options.Config.Heartbeat = kHeartbeatNs;
+        options.Config.MemoryStorage = true;
+        options.Config.Replicas = 1;
+        natsSubscription* subscription = nullptr;
+        jsErrCode code = static_cast<jsErrCode>(0);
+        status = js_Subscribe(&subscription, stream.get(), subject.c_str(), on_message, this, nullptr, &options, &code);
+        if (status != NATS_OK)
+            return fail("key " + key, last_error(nullptr, status),
+                        "does the bucket exist, and may this host read its own keys?");
+        into.emplace_back(subscription);
+        (void)natsSubscription_SetPendingLimits(subscription, -1, kPendingBytes);
+    }
+    return {};
+}
+
+void NatsLink::Shared::run() {
+    natsOptions* raw_options = nullptr;
+    if (natsOptions_Create(&raw_options) != NATS_OK) return say(NatsEvent::Kind::ended, "no memory");
+    const std::unique_ptr<natsOptions, OptionsFree> options(raw_options);
+    std::string what;
+    if (const auto status = configure(options.get(), what); status != NATS_OK)
+        return say(NatsEvent::Kind::ended, what + ": " + last_error(nullptr, status));
+    natsConnection* raw = nullptr;
+    const auto status = natsConnection_Connect(&raw, options.get());
+    if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED)
+        return say(NatsEvent::Kind::ended, last_error(nullptr, status));
+    const std::unique_ptr<natsConnection, ConnectionFree> connection(raw);
+    if (status == NATS_OK) set(true);
+
+    std::vector<std::unique_ptr<natsSubscription, SubscriptionFree>> watched;
+    std::unique_lock lock(mutex);
+    for (;;) {
+        work.wait(lock, [&] { return stopping || (connected && begin_anew); });
+        if (stopping) break;
+        begin_anew = false;
+        lock.unlock();
+        watched.clear();
+        const auto watching = watch(connection.get(), watched);
+        if (watching) {
+            char address[256] = "";
+            (void)natsConnection_GetConnectedUrl(connection.get(), address, sizeof address);
+            say(NatsEvent::Kind::watching, address);
+        } else {
+            say(NatsEvent::Kind::trouble,
+                watching.error().text() + (watching.error().hint.empty() ? "" : " (" + watching.error().hint + ")"));
+        }
+        const std::chrono::milliseconds pause =
+            watching ? kPause : kPause + std::chrono::milliseconds(delay_ms());
+        lock.lock();
+        begin_anew = begin_anew || !watching;
+        work.wait_for(lock, pause, [&] { return stopping; });
+    }
+    lock.unlock();
+    watched.clear();
+    natsConnection_Close(connection.get());
+    lock.lock();
+    work.wait_for(lock, std::chrono::seconds(5), [&] { return closed; }); // no callback comes after that one
+}
+
+NatsLink::NatsLink(sd_event* loop, NatsTarget target, std::function<void(NatsEvent&)> on_event,
+                   std::function<std::uint64_t()> delay_ms)
+    : loop_(loop), on_event_(std::move(on_event)), shared_(std::make_shared<Shared>()) {
+    shared_->target = std::move(target);
+    shared_->delay_ms = std::move(delay_ms);
+}
+
+NatsLink::~NatsLink() {
+    wake_.reset();
+    if (!worker_.joinable()) return;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        shared_->stopping = true;
+        shared_->work.notify_all();
+        shared_->space.notify_all();
+    }
+    worker_.join();
+}
+
+Status NatsLink::start() {
+    if (!shared_->wake.valid()) return fail_errno("nats", "eventfd", errno);
+    sd_event_source* source = nullptr;
+    const int error = sd_event_add_io(loop_, &source, shared_->wake.get(), EPOLLIN, on_wake, this);
+    if (error < 0) return fail_errno("nats", "watch", -error);
+    wake_.reset(source);
+    worker_ = std::thread([shared = shared_] { shared->run(); });
+    return {};
+}
+
+void NatsLink::refresh() {
+    shared_->watch_anew();
+}
+
+int NatsLink::on_wake(sd_event_source*, int fd, std::uint32_t, void* self) {
+    auto& link = *static_cast<NatsLink*>(self);
+    std::uint64_t count = 0;
+    (void)!::read(fd, &count, sizeof count);
+    std::deque<NatsEvent> events;
+    {
+        const std::lock_guard lock(link.shared_->mutex);
+        events.swap(link.shared_->events);
+        link.shared_->bytes = 0;
+        link.shared_->space.notify_all();
+    }
+    const auto shared = link.shared_; // the callback may end the link
+    for (auto& event : events)
+        link.on_event_(event);
+    return 0;
+}
+
+} // namespace escort::courier

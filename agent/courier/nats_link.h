@@ -1,0 +1,68 @@
+// A watched key-value bucket of NATS JetStream, and the only place where cnats' threads are met: they put
+// what happens into a queue, the courier's loop takes it out.
+//
+// For each key a push consumer of the bucket's stream that begins with the last value: what cnats' own KV
+// watcher is, but with a name, so that a server can permit it key by key ($JS.API.CONSUMER.CREATE.STREAM.NAME.
+// FILTER), and begun anew whenever something may have been missed: after a reconnect, a gap in the sequence,
+// a heartbeat that didn't come. Values are whole, so the last of each key is all there is to catch up with.
+#pragma once
+
+#include "base/result.h"
+#include "courier/alarm.h"
+#include "feed/settings.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <systemd/sd-event.h>
+#include <thread>
+#include <vector>
+
+namespace escort::courier {
+
+struct NatsEvent {
+    enum class Kind {
+        watching, // connected, and every key is watched: `text` is the server's address
+        document, // `bytes` is the value of `key`; not for a key that was deleted
+        trouble,  // `text` says what; it goes on trying
+        ended,    // it could not even begin: `text` says why
+    };
+    Kind kind = Kind::trouble;
+    std::string key;
+    std::string bytes;
+    std::string text;
+};
+
+struct NatsTarget {
+    NatsSource source;
+    std::vector<std::string> keys; // of the bucket; the last part may be >
+    std::string inbox;             // a prefix of its own for answers, so that others can't be allowed to listen
+};
+
+class NatsLink {
+  public:
+    // `loop` must outlive this. `on_event` is called from the loop. `delay_ms` gives the wait before each try
+    // to connect; it is called from another thread.
+    NatsLink(sd_event* loop, NatsTarget target, std::function<void(NatsEvent&)> on_event,
+             std::function<std::uint64_t()> delay_ms);
+    ~NatsLink(); // waits for the threads, some milliseconds
+    NatsLink(const NatsLink&) = delete;
+    NatsLink& operator=(const NatsLink&) = delete;
+
+    [[nodiscard]] Status start();
+    // Asks for the last value of every key once more.
+    void refresh();
+
+  private:
+    struct Shared; // with cnats' threads
+
+    static int on_wake(sd_event_source*, int fd, std::uint32_t, void* self);
+
+    sd_event* loop_;
+    std::function<void(NatsEvent&)> on_event_;
+    std::shared_ptr<Shared> shared_;
+    EventSource wake_;
+    std::thread worker_;
+};
+
+} // namespace escort::courier

@@ -1,0 +1,36 @@
+// A broker's documents in a NATS JetStream key-value bucket: a new one is here within milliseconds.
+#pragma once
+
+#include "courier/backoff.h"
+#include "courier/nats_link.h"
+#include "courier/source.h"
+
+#include <memory>
+#include <mutex>
+
+namespace escort::courier {
+
+class NatsSource final : public Source {
+  public:
+    NatsSource(escort::NatsSource settings, const Ground& ground);
+
+    void start() override;
+    [[nodiscard]] const SourceReport& report() const override { return told_.report(); }
+
+  private:
+    void connect();
+    void on_event(NatsEvent& event);
+    void fails(const std::string& why);
+    [[nodiscard]] std::string stamp() const;
+
+    escort::NatsSource settings_;
+    const Ground& ground_;
+    Told told_;
+    Backoff backoff_; // of whole links that could not begin
+    Alarm again_;     // a new link
+    Alarm refresh_;   // what found no room in the spool
+    std::unique_ptr<NatsLink> link_;
+    std::string stamp_; // of the TLS files and credentials that the link was made with
+};
+
+} // namespace escort::courier

@@ -1,0 +1,113 @@
+#include "feed/report.h"
+
+#include "approvals/strict_json.h"
+
+#include <algorithm>
+#include <array>
+
+namespace escort {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array kStates{SourceState::starting, SourceState::working, SourceState::failing};
+constexpr std::size_t kMostSources = 64;
+
+Result<std::uint64_t> number(const json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_number_unsigned()) return fail(key, "is no number");
+    return found->get<std::uint64_t>();
+}
+
+Result<std::string> text(const json& object, const char* key) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_string()) return fail(key, "is no string");
+    return found->get<std::string>();
+}
+
+Result<SourceReport> parse_source(const json& object) {
+    if (!object.is_object()) return fail("sources", "an item is no object");
+    SourceReport source;
+    const auto name = text(object, "name");
+    const auto state = text(object, "state");
+    const auto error = text(object, "last_error");
+    if (!name) return tl::unexpected(name.error());
+    if (!state) return tl::unexpected(state.error());
+    if (!error) return tl::unexpected(error.error());
+    source.name = *name;
+    source.last_error = *error;
+    const auto* known =
+        std::find_if(kStates.begin(), kStates.end(), [&](SourceState each) { return to_string(each) == *state; });
+    if (known == kStates.end()) return fail("state", "is none of starting, working, failing");
+    source.state = *known;
+    for (auto [key, into] : {std::pair{"last_success_ns", &source.last_success_ns},
+                             {"last_list_ns", &source.last_list_ns},
+                             {"next_try_ns", &source.next_try_ns},
+                             {"failing_since_ns", &source.failing_since_ns},
+                             {"documents", &source.documents}}) {
+        const auto value = number(object, key);
+        if (!value) return tl::unexpected(value.error());
+        *into = *value;
+    }
+    return source;
+}
+
+} // namespace
+
+const char* to_string(SourceState state) {
+    switch (state) {
+    case SourceState::starting: return "starting";
+    case SourceState::working: return "working";
+    case SourceState::failing: return "failing";
+    }
+    return "";
+}
+
+std::string report_path(const std::string& run) {
+    return run + "/courier/report.json";
+}
+
+std::string to_json(const CourierReport& report) {
+    json sources = json::array();
+    for (const auto& source : report.sources)
+        sources.push_back({{"name", source.name},
+                           {"state", to_string(source.state)},
+                           {"last_success_ns", source.last_success_ns},
+                           {"last_list_ns", source.last_list_ns},
+                           {"next_try_ns", source.next_try_ns},
+                           {"failing_since_ns", source.failing_since_ns},
+                           {"documents", source.documents},
+                           {"last_error", source.last_error}});
+    const json whole = {{"started_ns", report.started_ns}, {"sources", std::move(sources)}};
+    return whole.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+Result<CourierReport> parse_report(std::string_view bytes) {
+    const auto parsed = parse_strict(bytes, {.list_entries = kMostSources});
+    if (!parsed) return tl::unexpected(parsed.error());
+    CourierReport report;
+    const auto started = number(*parsed, "started_ns");
+    if (!started) return tl::unexpected(started.error());
+    report.started_ns = *started;
+    const auto sources = parsed->find("sources");
+    if (sources == parsed->end() || !sources->is_array()) return fail("sources", "is no list");
+    for (const auto& item : *sources) {
+        auto source = parse_source(item);
+        if (!source) return tl::unexpected(source.error());
+        report.sources.push_back(std::move(*source));
+    }
+    return report;
+}
+
+std::uint64_t silent_since(const CourierReport* report, std::uint64_t since) {
+    if (report == nullptr || report->sources.empty()) return since;
+    std::uint64_t latest = 0;
+    for (const auto& source : report->sources) {
+        if (source.state == SourceState::working) return 0;
+        latest = std::max(latest, source.failing_since_ns == 0 ? report->started_ns : source.failing_since_ns);
+    }
+    return std::max(latest, std::uint64_t{1});
+}
+
+} // namespace escort
