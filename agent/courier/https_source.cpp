@@ -1,6 +1,7 @@
 #include "courier/https_source.h"
 
 #include "courier/answer.h"
+#include "feed/keys.h"
 
 #include <fmt/format.h>
 
@@ -27,12 +28,12 @@ bool was_held(const HttpAnswer& answer, std::int64_t wait_s) {
 std::vector<std::string> addresses_of(const std::string& url, const std::string& host_id,
                                       const std::vector<std::string>& groups) {
     std::string of_host = url;
-    replace_all(of_host, "{host_id}", escaped(host_id));
+    replace_all(of_host, "{host_id}", url_part(host_id));
     if (of_host.find("{group}") == std::string::npos) return {of_host};
     std::vector<std::string> all;
     for (const auto& group : groups) {
         all.push_back(of_host);
-        replace_all(all.back(), "{group}", escaped(group));
+        replace_all(all.back(), "{group}", url_part(group));
     }
     return all;
 }

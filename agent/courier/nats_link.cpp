@@ -1,6 +1,7 @@
 #include "courier/nats_link.h"
 
 #include "base/fd.h"
+#include "courier/nats_handles.h"
 
 #include <cerrno>
 #include <chrono>
@@ -8,7 +9,6 @@
 #include <deque>
 #include <fmt/format.h>
 #include <mutex>
-#include <nats/nats.h>
 #include <random>
 #include <string_view>
 #include <sys/epoll.h>
@@ -22,38 +22,9 @@ namespace {
 constexpr std::int64_t kHeartbeatNs = 30'000'000'000; // of each consumer; two missed: begun anew
 constexpr std::int64_t kPingMs = 20'000;
 constexpr int kPingsOut = 2;
-constexpr std::int64_t kConnectMs = 10'000;
 constexpr std::size_t kQueuedBytes = std::size_t{32} << 20; // more waits in cnats, then in the server
 constexpr int kPendingBytes = 32 << 20;
 constexpr std::chrono::milliseconds kPause{500}; // before the keys are watched anew
-
-struct ConnectionFree {
-    void operator()(natsConnection* connection) const { natsConnection_Destroy(connection); }
-};
-struct OptionsFree {
-    void operator()(natsOptions* options) const { natsOptions_Destroy(options); }
-};
-struct SubscriptionFree {
-    void operator()(natsSubscription* subscription) const { natsSubscription_Destroy(subscription); }
-};
-struct StreamFree {
-    void operator()(jsCtx* stream) const { jsCtx_Destroy(stream); }
-};
-struct MessageFree {
-    void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
-};
-
-std::string last_error(natsConnection* connection, natsStatus status) {
-    const char* text = nullptr;
-    if (connection != nullptr) (void)natsConnection_GetLastError(connection, &text);
-    if (text == nullptr || *text == '\0') text = nats_GetLastError(nullptr);
-    if (text == nullptr || *text == '\0') return natsStatus_GetText(status);
-    // "Error: (jsm.c:2867): stream not found": the place in cnats helps nobody who reads a journal.
-    std::string_view words = text;
-    if (const auto place = words.find(".c:"); place != std::string_view::npos)
-        if (const auto end = words.find("): ", place); end != std::string_view::npos) words.remove_prefix(end + 3);
-    return std::string(words);
-}
 
 // Unique among all of the stream's consumers; no host can guess another's.
 std::string consumer_name() {
@@ -103,15 +74,14 @@ struct NatsLink::Shared {
     }
 
     void run();
-    [[nodiscard]] natsStatus configure(natsOptions* options, std::string& what);
-    [[nodiscard]] Status watch(natsConnection* connection,
-                               std::vector<std::unique_ptr<natsSubscription, SubscriptionFree>>& into);
+    [[nodiscard]] Result<NatsOptions> options();
+    [[nodiscard]] Status watch(natsConnection* connection, std::vector<NatsSubscription>& into);
 
     static void on_connected(natsConnection*, void* self) { static_cast<Shared*>(self)->set(true); }
     static void on_disconnected(natsConnection* connection, void* self) {
         auto& shared = *static_cast<Shared*>(self);
         shared.set(false);
-        shared.say(NatsEvent::Kind::trouble, "the connection is lost: " + last_error(connection, NATS_CONNECTION_DISCONNECTED));
+        shared.say(NatsEvent::Kind::trouble, "the connection is lost: " + nats_error(connection, NATS_CONNECTION_DISCONNECTED));
     }
     static void on_closed(natsConnection*, void* self) {
         auto& shared = *static_cast<Shared*>(self);
@@ -124,15 +94,15 @@ struct NatsLink::Shared {
         if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH || status == NATS_SLOW_CONSUMER)
             shared.watch_anew();
         else
-            shared.say(NatsEvent::Kind::trouble, last_error(connection, status));
+            shared.say(NatsEvent::Kind::trouble, nats_error(connection, status));
     }
     static std::int64_t on_delay(natsConnection* connection, int, void* self) {
         auto& shared = *static_cast<Shared*>(self);
-        shared.say(NatsEvent::Kind::trouble, "no server can be reached: " + last_error(connection, NATS_NO_SERVER));
+        shared.say(NatsEvent::Kind::trouble, "no server can be reached: " + nats_error(connection, NATS_NO_SERVER));
         return static_cast<std::int64_t>(shared.delay_ms());
     }
     static void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* self) {
-        const std::unique_ptr<natsMsg, MessageFree> message(raw);
+        const NatsMessage message(raw);
         auto& shared = *static_cast<Shared*>(self);
         const char* operation = nullptr; // DEL or PURGE: the key has no value any more
         if (natsMsgHeader_Get(raw, "KV-Operation", &operation) == NATS_OK && operation != nullptr) return;
@@ -145,57 +115,34 @@ struct NatsLink::Shared {
     }
 };
 
-natsStatus NatsLink::Shared::configure(natsOptions* options, std::string& what) {
+Result<NatsOptions> NatsLink::Shared::options() {
+    auto made = nats_options(target.source);
+    if (!made) return made;
+    natsOptions* options = made->get();
     natsStatus status = NATS_OK;
-    const auto set = [&](const char* of, auto call) {
-        if (status != NATS_OK) return;
-        what = of;
-        status = call();
+    const auto set = [&](auto call, auto... arguments) {
+        if (status == NATS_OK) status = call(options, arguments...);
     };
-    const NatsSource& source = target.source;
-    std::vector<const char*> servers;
-    bool secure = !source.tls.ca.empty();
-    for (const auto& server : source.servers) {
-        servers.push_back(server.c_str());
-        secure = secure || server.starts_with("tls://");
-    }
-    set("servers", [&] { return natsOptions_SetServers(options, servers.data(), static_cast<int>(servers.size())); });
-    set("name", [&] { return natsOptions_SetName(options, "escort-courier"); });
-    set("inbox", [&] { return natsOptions_SetCustomInboxPrefix(options, target.inbox.c_str()); });
-    if (secure) {
-        set("tls", [&] { return natsOptions_SetSecure(options, true); });
-        if (!source.tls.ca.empty())
-            set("ca", [&] { return natsOptions_LoadCATrustedCertificates(options, source.tls.ca.c_str()); });
-        if (!source.tls.client_cert.empty())
-            set("client_cert and client_key", [&] {
-                return natsOptions_LoadCertificatesChain(options, source.tls.client_cert.c_str(),
-                                                         source.tls.client_key.c_str());
-            });
-    }
-    if (!source.credentials.empty())
-        set("credentials", [&] {
-            return natsOptions_SetUserCredentialsFromFiles(options, source.credentials.c_str(), nullptr);
-        });
-    set("limits", [&] { return natsOptions_SetTimeout(options, kConnectMs); });
-    set("limits", [&] { return natsOptions_SetPingInterval(options, kPingMs); });
-    set("limits", [&] { return natsOptions_SetMaxPingsOut(options, kPingsOut); });
-    set("limits", [&] { return natsOptions_SetMaxReconnect(options, -1); });
-    set("delivery", [&] { return natsOptions_UseGlobalMessageDelivery(options, true); });
-    set("callbacks", [&] { return natsOptions_SetCustomReconnectDelay(options, on_delay, this); });
-    set("callbacks", [&] { return natsOptions_SetRetryOnFailedConnect(options, true, on_connected, this); });
-    set("callbacks", [&] { return natsOptions_SetReconnectedCB(options, on_connected, this); });
-    set("callbacks", [&] { return natsOptions_SetDisconnectedCB(options, on_disconnected, this); });
-    set("callbacks", [&] { return natsOptions_SetClosedCB(options, on_closed, this); });
-    set("callbacks", [&] { return natsOptions_SetErrorHandler(options, on_error, this); });
-    return status;
+    set(natsOptions_SetCustomInboxPrefix, target.inbox.c_str());
+    set(natsOptions_SetPingInterval, kPingMs);
+    set(natsOptions_SetMaxPingsOut, kPingsOut);
+    set(natsOptions_SetMaxReconnect, -1);
+    set(natsOptions_UseGlobalMessageDelivery, true);
+    set(natsOptions_SetCustomReconnectDelay, on_delay, this);
+    set(natsOptions_SetRetryOnFailedConnect, true, on_connected, this);
+    set(natsOptions_SetReconnectedCB, on_connected, this);
+    set(natsOptions_SetDisconnectedCB, on_disconnected, this);
+    set(natsOptions_SetClosedCB, on_closed, this);
+    set(natsOptions_SetErrorHandler, on_error, this);
+    if (status != NATS_OK) return fail("nats", nats_error(nullptr, status));
+    return made;
 }
 
-Status NatsLink::Shared::watch(natsConnection* connection,
-                               std::vector<std::unique_ptr<natsSubscription, SubscriptionFree>>& into) {
+Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubscription>& into) {
     jsCtx* raw = nullptr;
     natsStatus status = natsConnection_JetStream(&raw, connection, nullptr);
-    if (status != NATS_OK) return fail("JetStream", last_error(connection, status));
-    const std::unique_ptr<jsCtx, StreamFree> stream(raw);
+    if (status != NATS_OK) return fail("JetStream", nats_error(connection, status));
+    const JetStream stream(raw);
     const std::string name = "KV_" + target.source.bucket;
     for (const auto& key : target.keys) {
         const std::string subject = "$KV." + target.source.bucket + "." + key;
@@ -215,7 +162,7 @@ Status NatsLink::Shared::watch(natsConnection* connection,
         jsErrCode code = static_cast<jsErrCode>(0);
         status = js_Subscribe(&subscription, stream.get(), subject.c_str(), on_message, this, nullptr, &options, &code);
         if (status != NATS_OK)
-            return fail("key " + key, last_error(nullptr, status),
+            return fail("key " + key, nats_error(nullptr, status),
                         "does the bucket exist, and may this host read its own keys?");
         into.emplace_back(subscription);
         (void)natsSubscription_SetPendingLimits(subscription, -1, kPendingBytes);
@@ -224,20 +171,16 @@ Status NatsLink::Shared::watch(natsConnection* connection,
 }
 
 void NatsLink::Shared::run() {
-    natsOptions* raw_options = nullptr;
-    if (natsOptions_Create(&raw_options) != NATS_OK) return say(NatsEvent::Kind::ended, "no memory");
-    const std::unique_ptr<natsOptions, OptionsFree> options(raw_options);
-    std::string what;
-    if (const auto status = configure(options.get(), what); status != NATS_OK)
-        return say(NatsEvent::Kind::ended, what + ": " + last_error(nullptr, status));
+    const auto made = options();
+    if (!made) return say(NatsEvent::Kind::ended, made.error().text());
     natsConnection* raw = nullptr;
-    const auto status = natsConnection_Connect(&raw, options.get());
+    const auto status = natsConnection_Connect(&raw, made->get());
     if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED)
-        return say(NatsEvent::Kind::ended, last_error(nullptr, status));
-    const std::unique_ptr<natsConnection, ConnectionFree> connection(raw);
+        return say(NatsEvent::Kind::ended, nats_error(nullptr, status));
+    const NatsConnection connection(raw);
     if (status == NATS_OK) set(true);
 
-    std::vector<std::unique_ptr<natsSubscription, SubscriptionFree>> watched;
+    std::vector<NatsSubscription> watched;
     std::unique_lock lock(mutex);
     for (;;) {
         work.wait(lock, [&] { return stopping || (connected && begin_anew); });

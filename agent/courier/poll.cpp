@@ -43,16 +43,6 @@ bool same_origin(const std::string& one, const std::string& other) {
     return !origin.empty() && origin == origin_of(other);
 }
 
-std::string escaped(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                                c == '-' || c == '.' || c == '_' || c == '~';
-        out += unreserved ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-    return out;
-}
-
 std::optional<std::uint64_t> retry_after_ms(const std::string& value, std::int64_t now) {
     if (value.empty()) return std::nullopt;
     std::int64_t seconds = 0;

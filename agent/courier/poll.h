@@ -51,7 +51,4 @@ class Poll {
 // Same scheme, host and port?
 [[nodiscard]] bool same_origin(const std::string& one, const std::string& other);
 
-// `text` as one segment of a URL's path (RFC 3986 §2.1).
-[[nodiscard]] std::string escaped(const std::string& text);
-
 } // namespace escort::courier

@@ -4,14 +4,30 @@
 
 namespace escort {
 
-std::string key_part(std::string_view id) {
+namespace {
+
+bool is_letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// Bytes other than letters, digits and `plain` as `mark` and two hex digits.
+std::string escaped(std::string_view text, std::string_view plain, char mark) {
     std::string out;
-    for (const char c : id) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                           c == '-' || c == '_';
-        out += plain ? std::string(1, c) : fmt::format("={:02X}", static_cast<unsigned char>(c));
-    }
+    for (const char c : text)
+        out += is_letter_or_digit(c) || plain.find(c) != std::string_view::npos
+                   ? std::string(1, c)
+                   : fmt::format("{}{:02X}", mark, static_cast<unsigned char>(c));
     return out;
+}
+
+} // namespace
+
+std::string key_part(std::string_view id) {
+    return escaped(id, "-_", '=');
+}
+
+std::string url_part(std::string_view id) {
+    return escaped(id, "-._~", '%');
 }
 
 std::vector<std::string> watched_keys(std::string_view host_id, const std::vector<std::string>& groups) {

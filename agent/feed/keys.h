@@ -1,5 +1,5 @@
-// The keys of the NATS bucket: where a publisher puts a document and a host looks for it (contract §1).
-// Pure.
+// The names under which a publisher puts documents and a host looks for them: keys of a NATS bucket (contract
+// §1), parts of a URL. Pure.
 #pragma once
 
 #include <string>
@@ -11,6 +11,9 @@ namespace escort {
 // An id as one part of a key: letters, digits, - and _ stand for themselves, every other byte is =XX (hex).
 // So no host's id makes another host's key, and "a.b" is not below "a".
 [[nodiscard]] std::string key_part(std::string_view id);
+
+// `id` as one segment of a URL's path (RFC 3986 §2.1).
+[[nodiscard]] std::string url_part(std::string_view id);
 
 // "host.ID", "host.ID.>", and the same for each group.
 [[nodiscard]] std::vector<std::string> watched_keys(std::string_view host_id,

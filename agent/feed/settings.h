@@ -31,7 +31,7 @@ struct NatsSource {
     std::vector<std::string> servers; // nats:// or tls://
     std::string bucket = "escort_documents";
     TlsFiles tls;
-    std::string credentials; // a .creds file (JWT and NKey seed), or empty
+    std::string credentials; // a .creds file (JWT and NKey seed), or a user's NKey seed alone; or empty
 };
 
 // RFC 8936, a receiver that polls.

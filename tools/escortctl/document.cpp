@@ -4,6 +4,7 @@
 #include "approvals/trust.h"
 #include "base/file.h"
 #include "escortctl/command.h"
+#include "escortctl/publish.h"
 #include "escortctl/sign.h"
 #include "output/one_line.h"
 
@@ -185,6 +186,7 @@ Run declare_show(CLI::App& app) {
 
 std::vector<Command> document_commands() {
     return {sign_command(),
+            publish_command(),
             {"document verify", "Check a document's signature and form; exit 1 when it would be refused",
              declare_verify},
             {"document show", "Print a document without trusting it", declare_show}};

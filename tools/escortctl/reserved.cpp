@@ -6,7 +6,6 @@ namespace escort::ctl {
 std::vector<Command> reserved_commands() {
     std::vector<Command> all;
     for (const auto& [name, help] : std::vector<std::pair<std::string, std::string>>{
-             {"document publish", "Put a signed document where couriers look"},
              {"events", "The journal's entries in a SIEM's format"},
              {"trail verify", "Check the trail"},
              {"report", "A report of sessions"},
