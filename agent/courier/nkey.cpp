@@ -14,6 +14,7 @@ constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"; // RF
 constexpr std::uint8_t kSeed = 18 << 3;
 constexpr std::uint8_t kUser = 20 << 3;
 constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kSeedLength = 58; // of 2 + 32 + 2 bytes
 
 std::optional<std::string> base32_decode(std::string_view text) {
     std::string out;
@@ -74,7 +75,7 @@ Result<std::string> nkey_public(std::string_view text) {
     const auto line = seed_line(text);
     if (line.empty()) return fail(where, "there is none of a user (SU...)");
     const auto bytes = base32_decode(line);
-    if (!bytes || bytes->size() != 2 + kKeyBytes + 2) return fail(where, "is not a seed of 58 characters");
+    if (line.size() != kSeedLength || !bytes) return fail(where, "is not a seed of 58 characters");
     const std::string_view body = std::string_view(*bytes).substr(0, 2 + kKeyBytes);
     if (checksum(body) != bytes->substr(body.size())) return fail(where, "its checksum is wrong");
     const auto first = static_cast<std::uint8_t>(body[0]);

@@ -23,7 +23,8 @@ PACKAGES = [
     "tmux", "screen", "systemd-container",  # ways out and in: servers left behind, machinectl shell
     "waagent",  # a real guest agent, for `principals.units`
     "libbpf1", "libelf1", "zlib1g", "libsystemd0", "libseccomp2", "libyaml-cpp0.7", "libssl3", "libfmt9",
-    "libstdc++6", "libgcc-s1", "init-system-helpers",
+    "libstdc++6", "libgcc-s1", "init-system-helpers", "libcurl4", "libnats3.4", "libcap-ng0", "libpam0g",
+    "nginx-light", "nats-server", "openssl",  # brokers' servers; started by the tests that want them
 ]
 
 # Accounts: azsupport (support; group cloud-support), vendor-two (a second support account), vendor-new (one that
@@ -60,7 +61,7 @@ sed -i 's#^Subsystem.*#Subsystem sftp internal-sftp#' /etc/ssh/sshd_config
 
 install -d /etc/systemd/journald.conf.d
 printf '[Journal]\nStorage=persistent\nRateLimitBurst=0\n' >/etc/systemd/journald.conf.d/tests.conf
-for unit in walinuxagent.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
+for unit in walinuxagent.service nginx.service nats-server.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer \
             e2scrub_reap.service man-db.timer console-getty.service getty@tty1.service getty-static.service \
             serial-getty@ttyS0.service systemd-hwdb-update.service systemd-update-utmp.service \
             systemd-journal-catalog-update.service systemd-update-done.service ldconfig.service \

@@ -1,0 +1,104 @@
+"""escort-courier on a host under test: its settings, and the servers that it asks."""
+
+import json
+import shlex
+
+from . import pki
+from .guest import Guest, wait_for
+
+SETTINGS = "/etc/escortd/escortd.yaml"
+ASIDE = "/root/escortd.yaml.aside"
+FILES = "/srv/broker"  # what nginx offers
+NGINX = f"""
+user root;
+pid /run/broker-nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    log_format courier '$status $ssl_client_s_dn $request_uri';
+    access_log /run/broker-nginx.log courier;
+    server {{
+        listen 127.0.0.1:8443 ssl;
+        ssl_certificate {pki.FOLDER}/server.pem;
+        ssl_certificate_key {pki.FOLDER}/server.key;
+        ssl_client_certificate {pki.FOLDER}/clients.pem;
+        ssl_verify_client on;
+        default_type application/json;
+        root {FILES};
+    }}
+}}
+"""
+HTTPS = {"type": "https", "url": "https://127.0.0.1:8443/hosts/{host_id}/documents", "ca": f"{pki.FOLDER}/broker.pem",
+         "client_cert": f"{pki.FOLDER}/client.pem", "client_key": f"{pki.FOLDER}/client.key", "interval": "1s", "wait": "0s"}
+NATS = {"type": "nats", "servers": ["nats://127.0.0.1:4222"]}
+
+
+def use(host: Guest, *sources: dict, **settings) -> None:
+    """The host's settings name these sources; daemon and courier run with them, the courier with no memory."""
+    if not host.exists(ASIDE):
+        host.run(["cp", SETTINGS, ASIDE])
+    host.write(SETTINGS, json.dumps({"version": 1, "courier": {"stale_after": "5m", "sources": sources} | settings}))
+    host.run("systemctl restart escortd && systemctl restart escort-courier")
+
+
+def restore(host: Guest) -> None:
+    host.run(f"systemctl stop escort-courier; mv {ASIDE} {SETTINGS}; systemctl restart escortd")
+
+
+def start(host: Guest, unit: str, *command: str) -> None:
+    """A server, for as long as the test wants it."""
+    stop(host, unit)
+    host.run(["systemd-run", "-q", f"--unit={unit}", *command])
+
+
+def stop(host: Guest, unit: str) -> None:
+    host.run(f"systemctl kill -s KILL {unit}; systemctl reset-failed {unit}", check=False)
+    wait_for(lambda: not host.run(["systemctl", "is-active", unit], check=False).ok, 5, f"the end of {unit}")
+
+
+def start_nginx(host: Guest) -> None:
+    for name in ("broker", "clients"):
+        pki.authority(host, name)
+    if not host.exists(f"{pki.FOLDER}/server.pem"):
+        pki.certificate(host, "broker", "server")
+        pki.certificate(host, "clients", "client")
+    host.write("/root/nginx.conf", NGINX)
+    host.run(f"mkdir -p {FILES} && rm -f /run/broker-nginx.log")
+    start(host, "broker-nginx", "nginx", "-c", "/root/nginx.conf", "-g", "daemon off;")
+    wait_for(lambda: ":8443" in host.run("ss -ltn").out, 5, "nginx")
+
+
+def start_nats(host: Guest, name: str = "broker-nats", config: str = "", port: int = 4222) -> None:
+    """JetStream's files stay from one start to the next."""
+    host.write(f"/root/{name}.conf", config or f'listen: "127.0.0.1:{port}"\njetstream {{store_dir: "/srv/{name}"}}\n')
+    start(host, name, "nats-server", "-c", f"/root/{name}.conf")
+    wait_for(lambda: f":{port}" in host.run("ss -ltn").out, 5, "nats-server")
+
+
+def sources(host: Guest) -> list[dict]:
+    return host.ask("status")["sources"]
+
+
+def state(host: Guest, wanted: str, number: int = 0, timeout: float = 10) -> dict:
+    """Waits until the source is in that state; what status says of it."""
+    def look():
+        there = sources(host)
+        return there[number] if len(there) > number and there[number]["state"] == wanted else None
+    return wait_for(look, timeout, f"source {number} {wanted}")
+
+
+def failing(host: Guest, words: str, number: int = 0, timeout: float = 15) -> dict:
+    """Waits until it fails with these words."""
+    def look():
+        there = sources(host)
+        return there[number] if len(there) > number and there[number]["state"] == "failing" and \
+            words in there[number]["last_error"] else None
+    try:
+        return wait_for(look, timeout, f"source {number} failing: {words}")
+    except TimeoutError as reason:
+        raise TimeoutError(f"{reason}; instead {sources(host)}") from None
+
+
+def publish(to: str, *options: str) -> str:
+    """How a Broker delivers: by the product's own command."""
+    return f"escortctl document publish --to {shlex.quote(to)} {shlex.join(options)} \"/root/broker/$3.jws\""
