@@ -60,8 +60,9 @@ HttpRequest HttpsSource::ask() const {
 }
 
 Next HttpsSource::take(const HttpAnswer& answer) {
-    const bool held = !etag_.empty() && was_held(answer, settings_.wait_s);
-    const std::uint64_t next = held ? static_cast<std::uint64_t>(ground_.random() * 250)
+    const bool at_once = etag_.empty(); // it was the first, which asked for no wait
+    const bool soon = settings_.wait_s > 0 && (at_once ? !answer.etag.empty() : was_held(answer, settings_.wait_s));
+    const std::uint64_t next = soon ? static_cast<std::uint64_t>(ground_.random() * 250)
                                     : jittered_ms(static_cast<std::uint64_t>(settings_.interval_s) * 1000,
                                                   ground_.random());
     // A server that has nothing for this host says so by an empty answer (204), or an empty list.

@@ -19,7 +19,8 @@ namespace escort::courier {
 
 namespace {
 
-constexpr std::int64_t kHeartbeatNs = 30'000'000'000; // of each consumer; two missed: begun anew
+// Of each consumer; two missed, and it is begun anew: a server of a cluster takes its consumers with it.
+constexpr std::int64_t kHeartbeatNs = 10'000'000'000;
 constexpr std::int64_t kPingMs = 20'000;
 constexpr int kPingsOut = 2;
 constexpr std::size_t kQueuedBytes = std::size_t{32} << 20; // more waits in cnats, then in the server
@@ -129,7 +130,6 @@ Result<NatsOptions> NatsLink::Shared::options() {
     set(natsOptions_SetMaxReconnect, -1);
     set(natsOptions_UseGlobalMessageDelivery, true);
     set(natsOptions_SetCustomReconnectDelay, on_delay, this);
-    set(natsOptions_SetRetryOnFailedConnect, true, on_connected, this);
     set(natsOptions_SetReconnectedCB, on_connected, this);
     set(natsOptions_SetDisconnectedCB, on_disconnected, this);
     set(natsOptions_SetClosedCB, on_closed, this);
@@ -175,16 +175,15 @@ void NatsLink::Shared::run() {
     if (!made) return say(NatsEvent::Kind::ended, made.error().text());
     natsConnection* raw = nullptr;
     const auto status = natsConnection_Connect(&raw, made->get());
-    if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED)
-        return say(NatsEvent::Kind::ended, nats_error(nullptr, status));
+    if (status != NATS_OK) return say(NatsEvent::Kind::ended, nats_error(nullptr, status));
     const NatsConnection connection(raw);
-    if (status == NATS_OK) set(true);
+    set(true);
 
     std::vector<NatsSubscription> watched;
     std::unique_lock lock(mutex);
     for (;;) {
-        work.wait(lock, [&] { return stopping || (connected && begin_anew); });
-        if (stopping) break;
+        work.wait(lock, [&] { return stopping || closed || (connected && begin_anew); });
+        if (stopping || closed) break;
         begin_anew = false;
         lock.unlock();
         watched.clear();
@@ -201,10 +200,12 @@ void NatsLink::Shared::run() {
             watching ? kPause : kPause + std::chrono::milliseconds(delay_ms());
         lock.lock();
         begin_anew = begin_anew || !watching;
-        work.wait_for(lock, pause, [&] { return stopping; });
+        work.wait_for(lock, pause, [&] { return stopping || closed; });
     }
+    const bool given_up = closed; // by cnats itself, as after a second refusal of the credentials
     lock.unlock();
     watched.clear();
+    if (given_up) say(NatsEvent::Kind::ended, nats_error(connection.get(), NATS_CONNECTION_CLOSED));
     natsConnection_Close(connection.get());
     lock.lock();
     work.wait_for(lock, std::chrono::seconds(5), [&] { return closed; }); // no callback comes after that one

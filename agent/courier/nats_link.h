@@ -25,7 +25,7 @@ struct NatsEvent {
         watching, // connected, and every key is watched: `text` is the server's address
         document, // `bytes` is the value of `key`; not for a key that was deleted
         trouble,  // `text` says what; it goes on trying
-        ended,    // it could not even begin: `text` says why
+        ended,    // it could not connect, or can't any more: `text` says why; another link may
     };
     Kind kind = Kind::trouble;
     std::string key;
@@ -42,7 +42,7 @@ struct NatsTarget {
 class NatsLink {
   public:
     // `loop` must outlive this. `on_event` is called from the loop. `delay_ms` gives the wait before each try
-    // to connect; it is called from another thread.
+    // to connect again; it is called from another thread.
     NatsLink(sd_event* loop, NatsTarget target, std::function<void(NatsEvent&)> on_event,
              std::function<std::uint64_t()> delay_ms);
     ~NatsLink(); // waits for the threads, some milliseconds

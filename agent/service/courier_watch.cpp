@@ -64,9 +64,10 @@ void CourierWatch::tick(std::uint64_t now_boot_ns) {
                     "approve with them");
 }
 
-nlohmann::json CourierWatch::sources_json(std::uint64_t now_boot_ns) const {
+nlohmann::json CourierWatch::sources_json(std::uint64_t now_boot_ns) {
     nlohmann::json all = nlohmann::json::array();
     if (settings_.sources.empty()) return all;
+    read();
     if (!report_) {
         for (const auto& source : settings_.sources)
             all.push_back({{"name", name_of(source)}, {"state", "unknown"}, {"last_error", unreadable_}});

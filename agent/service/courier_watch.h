@@ -24,7 +24,7 @@ class CourierWatch {
 
     // A list of {name, state, last_success_seconds, last_list_seconds, next_try_seconds, failing_seconds,
     // documents, last_error}: ages, and null for never.
-    [[nodiscard]] nlohmann::json sources_json(std::uint64_t now_boot_ns) const;
+    [[nodiscard]] nlohmann::json sources_json(std::uint64_t now_boot_ns);
 
   private:
     void read();

@@ -54,6 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def headers_without_end(self) -> None:
         self.send_response(200)
+        self.flush_headers()
         for number in range(100_000):
             self.wfile.write(f"X-{number}: {'a' * 1000}\r\n".encode())
 

@@ -5,10 +5,14 @@ import shlex
 
 from . import pki
 from .guest import Guest, wait_for
+from .image import REPO
+
+EXAMPLES = REPO / "packaging" / "examples"
 
 SETTINGS = "/etc/escortd/escortd.yaml"
 ASIDE = "/root/escortd.yaml.aside"
 FILES = "/srv/broker"  # what nginx offers
+# packaging's example site, within what nginx wants around it.
 NGINX = f"""
 user root;
 pid /run/broker-nginx.pid;
@@ -17,15 +21,7 @@ events {{}}
 http {{
     log_format courier '$status $ssl_client_s_dn $request_uri';
     access_log /run/broker-nginx.log courier;
-    server {{
-        listen 127.0.0.1:8443 ssl;
-        ssl_certificate {pki.FOLDER}/server.pem;
-        ssl_certificate_key {pki.FOLDER}/server.key;
-        ssl_client_certificate {pki.FOLDER}/clients.pem;
-        ssl_verify_client on;
-        default_type application/json;
-        root {FILES};
-    }}
+    include /root/nginx-documents.conf;
 }}
 """
 HTTPS = {"type": "https", "url": "https://127.0.0.1:8443/hosts/{host_id}/documents", "ca": f"{pki.FOLDER}/broker.pem",
@@ -33,12 +29,13 @@ HTTPS = {"type": "https", "url": "https://127.0.0.1:8443/hosts/{host_id}/documen
 NATS = {"type": "nats", "servers": ["nats://127.0.0.1:4222"]}
 
 
-def use(host: Guest, *sources: dict, **settings) -> None:
+def use(host: Guest, *sources: dict, stale_after: str = "5m", **settings) -> None:
     """The host's settings name these sources; daemon and courier run with them, the courier with no memory."""
     if not host.exists(ASIDE):
         host.run(["cp", SETTINGS, ASIDE])
-    host.write(SETTINGS, json.dumps({"version": 1, "courier": {"stale_after": "5m", "sources": sources} | settings}))
-    host.run("systemctl restart escortd && systemctl restart escort-courier")
+    courier = {"stale_after": stale_after, "sources": sources}
+    host.write(SETTINGS, json.dumps({"version": 1, "courier": courier} | settings))
+    host.run("systemctl restart escortd && systemctl restart escort-courier || { journalctl -n 20 -u escortd >&2; exit 1; }")
 
 
 def restore(host: Guest) -> None:
@@ -61,11 +58,29 @@ def start_nginx(host: Guest) -> None:
         pki.authority(host, name)
     if not host.exists(f"{pki.FOLDER}/server.pem"):
         pki.certificate(host, "broker", "server")
-        pki.certificate(host, "clients", "client")
+        pki.certificate(host, "clients", "client", subject=host.machine_id)
+    site = (EXAMPLES / "nginx-documents.conf").read_text()
+    for shipped, here in (("listen 443", "listen 127.0.0.1:8443"), ("/srv/escort-documents", FILES),
+                          ("/etc/nginx/broker", f"{pki.FOLDER}/server"), ("/etc/nginx/hosts-ca", f"{pki.FOLDER}/clients")):
+        assert shipped in site
+        site = site.replace(shipped, here)
+    host.write("/root/nginx-documents.conf", site)
     host.write("/root/nginx.conf", NGINX)
     host.run(f"mkdir -p {FILES} && rm -f /run/broker-nginx.log")
     start(host, "broker-nginx", "nginx", "-c", "/root/nginx.conf", "-g", "daemon off;")
     wait_for(lambda: ":8443" in host.run("ss -ltn").out, 5, "nginx")
+
+
+def nats_with_permissions(host: Guest) -> str:
+    """packaging's example of a nats-server, with this host's keys and certificates."""
+    config = (EXAMPLES / "nats-server.conf").read_text()
+    for shipped, here in (("0.0.0.0:4222", "127.0.0.1:4222"), ("/etc/nats/server", f"{pki.FOLDER}/server"),
+                          ("/etc/nats/hosts-ca", f"{pki.FOLDER}/clients"), ("/var/lib/nats", "/srv/nats-permissions"),
+                          ("NKEY_BROKER", pki.nkey(host, "nkey-broker")), ("NKEY_HOST", pki.nkey(host, "nkey-host")),
+                          ("HOST_ID", host.machine_id)):
+        assert shipped in config
+        config = config.replace(shipped, here)
+    return config
 
 
 def start_nats(host: Guest, name: str = "broker-nats", config: str = "", port: int = 4222) -> None:

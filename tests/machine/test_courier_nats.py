@@ -1,0 +1,240 @@
+"""Documents by NATS JetStream, from a real nats-server: killed, restarted, cut off, in a cluster, with permissions."""
+
+import time
+
+import pytest
+from conftest import CANARY
+from testhost import couriers, pki, product
+from testhost.broker import Broker
+from testhost.guest import wait_for
+
+pytestmark = pytest.mark.once
+
+ACCOUNT = "azsupport"
+ISSUER = "https://nats.example.gov"
+LOCAL = "nats://127.0.0.1:4222"
+CLUSTER = {f"node-{number}": (4230 + number, 6230 + number) for number in (1, 2, 3)}
+BESIDE = """
+ip netns add broker
+ip link add cable type veth peer name socket netns broker
+ip addr add 10.77.0.1/24 dev cable && ip link set cable up
+ip -n broker addr add 10.77.0.2/24 dev socket && ip -n broker link set socket up && ip -n broker link set lo up
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def restored(host):
+    yield
+    couriers.restore(host)
+
+
+@pytest.fixture
+def nats(host):
+    couriers.start_nats(host)
+    couriers.use(host, couriers.NATS)
+    yield
+    couriers.stop(host, "broker-nats")
+
+
+@pytest.fixture
+def broker(host, nats):
+    made = Broker(host, ISSUER, deliver=couriers.publish(LOCAL, "--create", "1"))
+    made.publish(expect="")
+    couriers.state(host, "working")
+    yield made
+
+
+@pytest.fixture(autouse=True)
+def withdrawn(host):
+    """Afterwards no list of this issuer approves anything, whatever became of its server."""
+    yield
+    Broker(host, ISSUER).publish()
+
+
+def in_force(host, jti: str, timeout: float = 10) -> None:
+    wait_for(lambda: jti in product.approvals_in_force(host, ACCOUNT), timeout, f"{jti} in force")
+
+
+def test_an_approval_opens_the_door_and_its_revocation_shuts_it(host, broker):
+    jti = broker.approve(ACCOUNT)
+    login = host.login(ACCOUNT, f"touch {CANARY}; exec cat")
+    wait_for(lambda: host.exists(CANARY), 10, "the session")
+    broker.set_event(jti)
+    wait_for(lambda: not host.processes(ACCOUNT), 5, "the session's end")
+    login.close()
+    source = couriers.state(host, "working")
+    assert source["name"] == "nats 127.0.0.1:4222"
+    assert source["documents"] >= 2
+    assert source["next_try_seconds"] is None
+
+
+def test_a_bucket_that_is_made_later(host):
+    host.run("rm -rf /srv/broker-nats")
+    couriers.start_nats(host)
+    couriers.use(host, couriers.NATS)
+    assert "does the bucket exist" in couriers.failing(host, "stream not found")["last_error"]
+    broker = Broker(host, ISSUER, deliver=couriers.publish(LOCAL, "--create", "1"))
+    broker.publish(expect="")
+    couriers.state(host, "working", timeout=20)
+    in_force(host, broker.approve(ACCOUNT))
+    couriers.stop(host, "broker-nats")
+
+
+def test_killed_and_restarted_it_catches_up(host, broker):
+    couriers.stop(host, "broker-nats")
+    assert "the connection is lost" in couriers.failing(host, "")["last_error"] or \
+        couriers.failing(host, "no server can be reached")
+    couriers.start_nats(host)
+    jti = broker.approval(ACCOUNT)
+    broker.approvals.append(jti)
+    broker.publish(expect="")  # it may not be connected yet: the bucket keeps it
+    in_force(host, jti["jti"], 20)
+    couriers.state(host, "working")
+
+
+def test_a_courier_that_was_down_catches_up(host, broker):
+    host.run("systemctl stop escort-courier")
+    approval = broker.approval(ACCOUNT)
+    broker.approvals.append(approval)
+    for _ in range(3):
+        broker.publish(expect="")
+    begin = host.journal_end()
+    host.run("systemctl start escort-courier")
+    in_force(host, approval["jti"])
+    time.sleep(1)
+    assert len(host.journal("document_accepted", after=begin, issuer=ISSUER)) == 1, "the last of the key, and no other"
+
+
+def test_cut_off_it_hears_what_it_missed(host):
+    host.run(BESIDE)
+    try:
+        couriers.stop(host, "broker-nats")
+        host.run("rm -rf /srv/broker-nats")
+        host.write("/root/broker-nats.conf", 'listen: "0.0.0.0:4222"\njetstream {store_dir: "/srv/broker-nats"}\n')
+        couriers.start(host, "broker-nats", "ip", "netns", "exec", "broker", "nats-server", "-c", "/root/broker-nats.conf")
+        couriers.use(host, {"type": "nats", "servers": ["nats://10.77.0.2:4222"]})
+        inside = "ip netns exec broker " + couriers.publish("nats://10.77.0.2:4222", "--create", "1")
+        broker = Broker(host, ISSUER, deliver=inside)
+        wait_for(lambda: host.run("ip netns exec broker ss -ltn").out.count(":4222"), 5, "the server")
+        broker.publish(expect="")
+        couriers.state(host, "working", timeout=20)
+        host.run("ip link set cable down")
+        approval = broker.approval(ACCOUNT)
+        broker.approvals.append(approval)
+        broker.publish(expect="")
+        time.sleep(2)
+        assert not product.approvals_in_force(host, ACCOUNT)
+        host.run("ip link set cable up")
+        in_force(host, approval["jti"], 30)
+    finally:
+        couriers.stop(host, "broker-nats")
+        host.run("ip netns delete broker; ip link delete cable", check=False)
+
+
+def start_node(host, name: str) -> None:
+    client, route = CLUSTER[name]
+    routes = ", ".join(f'"nats://127.0.0.1:{other}"' for _, other in CLUSTER.values())
+    config = (f'server_name: {name}\nlisten: "127.0.0.1:{client}"\njetstream {{store_dir: "/srv/{name}"}}\n'
+              f'cluster {{name: tests, listen: "127.0.0.1:{route}", routes: [{routes}]}}\n')
+    couriers.start_nats(host, name, config, client)
+
+
+def test_a_cluster_of_three_with_one_killed(host):
+    host.run(f"rm -rf {' '.join(f'/srv/{name}' for name in CLUSTER)}")
+    addresses = {name: f"nats://127.0.0.1:{client}" for name, (client, _) in CLUSTER.items()}
+    for name in CLUSTER:
+        start_node(host, name)
+    try:
+        couriers.use(host, {"type": "nats", "servers": list(addresses.values())})
+        broker = Broker(host, ISSUER, deliver=couriers.publish(addresses["node-2"], "--create", "3"))
+
+        def published() -> bool:  # once there is a leader
+            try:
+                broker.publish(expect="")
+                return True
+            except Exception:  # noqa: BLE001
+                return False
+        wait_for(published, 30, "a bucket on three servers")
+        couriers.state(host, "working", timeout=30)
+        for dead, to in (("node-1", "node-2"), ("node-3", "node-1")):
+            couriers.stop(host, dead)
+            broker.deliver = couriers.publish(addresses[to])
+            approval = broker.approval(ACCOUNT)
+            broker.approvals.append(approval)
+            wait_for(published, 40, "a document while one server is dead")
+            in_force(host, approval["jti"], 40)
+            start_node(host, dead)
+        wait_for(published, 30, "all three again")
+    finally:
+        for name in CLUSTER:
+            couriers.stop(host, name)
+
+
+@pytest.fixture
+def guarded(host):
+    """packaging's example: TLS both ways, an NKey a host, its own keys alone."""
+    for name in ("broker", "clients"):
+        pki.authority(host, name)
+    pki.certificate(host, "broker", "server")
+    pki.certificate(host, "clients", "client")
+    host.run("rm -rf /srv/nats-permissions")
+    couriers.start_nats(host, config=couriers.nats_with_permissions(host))
+    files = {"ca": f"{pki.FOLDER}/broker.pem", "client_cert": f"{pki.FOLDER}/client.pem",
+             "client_key": f"{pki.FOLDER}/client.key"}
+    options = [word for key, path in files.items() for word in ("--" + key.replace("_", "-"), path)]
+    made = Broker(host, ISSUER, deliver=couriers.publish("tls://127.0.0.1:4222", "--create", "1", "--credentials",
+                                                         f"{pki.FOLDER}/nkey-broker", *options))
+    made.publish(expect="")
+    made.source = {"type": "nats", "servers": ["tls://127.0.0.1:4222"], "credentials": f"{pki.FOLDER}/nkey-host"} | files
+    yield made
+    couriers.stop(host, "broker-nats")
+
+
+def test_tls_and_an_nkey(host, guarded):
+    couriers.use(host, guarded.source)
+    couriers.state(host, "working")
+    jti = guarded.approve(ACCOUNT)
+    in_force(host, jti)
+
+
+def test_a_host_reads_its_own_keys_alone(host, guarded):
+    couriers.use(host, guarded.source, host_id="i-other")
+    assert couriers.failing(host, "")["documents"] == 0
+    couriers.use(host, guarded.source, groups=["other"])
+    couriers.failing(host, "")
+    couriers.use(host, guarded.source, groups=["prod"])
+    couriers.state(host, "working")
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"credentials": f"{pki.FOLDER}/nkey-broker.none"}, "No such file"),
+    ({"credentials": f"{pki.FOLDER}/client.key"}, "there is none of a user"),
+    ({"ca": f"{pki.FOLDER}/clients.pem"}, "certificate"),
+    ({"client_cert": "", "client_key": ""}, ""),
+])
+def test_wrong_credentials(host, guarded, change, words):
+    couriers.use(host, {key: value for key, value in (guarded.source | change).items() if value})
+    couriers.failing(host, words)
+
+
+def test_a_value_that_is_no_document(host, broker):
+    host.write("/root/broker/junk.jws", "junk")
+    before = host.run("journalctl -q -u escort-courier -o cat").out
+    assert "junk" not in before
+    publish = couriers.publish(LOCAL, "--key", f"host.{host.machine_id}.junk").replace("$3", "junk")
+    assert "is not a compact JWS" in host.run(publish, check=False).err or not host.run(publish, check=False).ok
+    jti = broker.approve(ACCOUNT)
+    in_force(host, jti)
+
+
+def test_killed_at_any_point_no_half_document_is_seen(host, broker):
+    """threats.md A5: the courier killed with 9, again and again, while lists of a megabyte come."""
+    entry = broker.approval(ACCOUNT)
+    broker.approvals = [entry | {"jti": f"apr-{number}-{'x' * 200}"} for number in range(2000)]
+    begin = host.journal_end()
+    for turn in range(12):
+        broker.publish(expect="")
+        host.run(f"sleep 0.{turn * 7:02}; systemctl kill -s KILL escort-courier; systemctl start escort-courier")
+    wait_for(lambda: len(product.approvals_in_force(host, ACCOUNT)) == 2000, 15, "the last list in force")
+    assert not host.journal("document_refused", after=begin)
+    assert "courier-" not in host.run(f"ls -A {product.SPOOL}").out
