@@ -46,7 +46,7 @@ def _leave_with_a_clean_record(machine: Host) -> None:
     """The daemon ends by itself, with exit 0, and no sanitizer had anything to say (leaks are found at the end)."""
     machine.run("systemctl stop escortd", timeout=60)
     state = machine.run("systemctl show escortd -p Result -p ExecMainStatus").out.split()
-    log = machine.run(["journalctl", "-q", "-u", "escortd", "-o", "cat", "--no-pager"]).out
+    log = machine.run(["journalctl", "-q", "-u", "escortd", "-u", "escort-courier", "-o", "cat", "--no-pager"]).out
     reports = re.findall(r"^.*(?:Sanitizer|runtime error).*$", log, re.MULTILINE)
     assert not reports, f"sanitizer reports: {reports}\n{log[-4000:]}"
     assert state == ["Result=success", "ExecMainStatus=0"], f"{state}\n{log[-4000:]}"

@@ -8,8 +8,6 @@ from testhost import couriers, pki, product
 from testhost.broker import Broker
 from testhost.guest import wait_for
 
-pytestmark = pytest.mark.once
-
 ACCOUNT = "azsupport"
 ISSUER = "https://caep.example.gov"
 TOKEN = "secret-of-this-receiver"
@@ -33,7 +31,7 @@ def transmitter(host):
 @pytest.fixture
 def broker(host):
     """Its events wait at the transmitter, its lists come as files."""
-    host.run("rm -f /run/sets/* /run/sets.log")
+    host.run("systemctl stop escort-courier; rm -f /run/sets/* /run/sets.log")
     couriers.use(host, SOURCE)
     couriers.state(host, "working")
     made = Broker(host, ISSUER)

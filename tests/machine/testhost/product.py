@@ -31,7 +31,7 @@ def install(guest: Guest) -> None:
     if build_dir().name == "asan":
         guest.write("/etc/systemd/system/escortd.service.d/asan.conf", (FILES / "asan.conf").read_text())
         guest.run("systemctl stop escortd")
-        for program, folder in (("escortd", "/usr/sbin"), ("escortctl", "/usr/bin")):
+        for program, folder in (("escortd", "/usr/sbin"), ("escort-courier", "/usr/sbin"), ("escortctl", "/usr/bin")):
             _send_without_debug(guest, build_dir() / program, f"{folder}/{program}")
         guest.run("systemctl daemon-reload && systemctl start escortd")
 
