@@ -24,6 +24,8 @@ def test_its_commands(path, least):
     assert len(found) >= least
     with Host() as host:
         host.send(product.package(), f"/root/dist/{product.package().name}")
+        if path != "docs/getting-started.md":
+            product.install(host)
         for kind, commands, line in found:
             if kind == "build":
                 continue

@@ -45,12 +45,12 @@ def restore(host: Guest) -> None:
 def start(host: Guest, unit: str, *command: str) -> None:
     """A server, for as long as the test wants it."""
     stop(host, unit)
-    host.run(["systemd-run", "-q", f"--unit={unit}", *command])
+    host.run(["systemd-run", "-q", "--collect", f"--unit={unit}", *command])
 
 
 def stop(host: Guest, unit: str) -> None:
-    host.run(f"systemctl kill -s KILL {unit}; systemctl reset-failed {unit}", check=False)
-    wait_for(lambda: not host.run(["systemctl", "is-active", unit], check=False).ok, 5, f"the end of {unit}")
+    host.run(f"systemctl kill -s KILL {unit}", check=False)
+    wait_for(lambda: host.run(["systemctl", "show", "-P", "LoadState", unit]).out.strip() == "not-found", 10, f"the end of {unit}")
 
 
 def start_nginx(host: Guest) -> None:
