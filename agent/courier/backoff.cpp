@@ -5,7 +5,7 @@
 namespace escort::courier {
 
 std::uint64_t Backoff::next_ms(double random) {
-    constexpr unsigned kDoublings = 6; // 1 s to beyond kMostMs
+    constexpr unsigned kDoublings = 4; // to beyond kMostMs
     const std::uint64_t most = std::min(kFirstMs << std::min(failures_, kDoublings), kMostMs);
     failures_++;
     return static_cast<std::uint64_t>(random * static_cast<double>(most));

@@ -8,7 +8,7 @@ namespace escort::courier {
 
 class Backoff {
   public:
-    static constexpr std::uint64_t kFirstMs = 1'000; // the longest wait after the first failure
+    static constexpr std::uint64_t kFirstMs = 5'000; // the longest wait after the first failure: how thin a crowd is spread
     static constexpr std::uint64_t kMostMs = 60'000;
 
     // `random`: uniform in [0, 1). A wait in milliseconds: uniform between 0 and kFirstMs * 2^failures, at most

@@ -73,8 +73,8 @@ void lost(Host& host) {
     host.made = 0;
     host.in.clear();
     host.out.clear();
-    // As agent/courier/backoff.h: full jitter, a second doubled to a minute.
-    const std::uint64_t most = std::min<std::uint64_t>(1000ULL << std::min(host.failures++, 6U), 60'000);
+    // As agent/courier/backoff.h: full jitter, five seconds doubled to a minute.
+    const std::uint64_t most = std::min<std::uint64_t>(5000ULL << std::min(host.failures++, 4U), 60'000);
     host.try_at = now_ns() + std::uniform_int_distribution<std::uint64_t>(0, most * 1'000'000)(dice);
 }
 
