@@ -339,7 +339,8 @@ void Daemon::confine() {
 void Daemon::read_activity() {
     ring_buffer__consume(ring_); // tells of the sessions
     const bool empty = activity_->drain();
-    // What the journal has no room for stays in the ring, which would be readable for ever; on_drained goes on.
+    // What the journal has no room for stays in the ring, which would be readable for ever; on_drained goes
+    // on.
     if (activity_source_)
         (void)sd_event_source_set_enabled(activity_source_.get(), empty ? SD_EVENT_ON : SD_EVENT_OFF);
 }

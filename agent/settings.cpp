@@ -84,7 +84,13 @@ class Reader {
         if (const auto* grace = root_.find("stale_grace"))
             settings.stale_grace_s = parse_duration(grace->text).value_or(0);
         if (const auto* gate = root_.find("gate")) read_gate(*gate, settings.gate);
-        if (const auto* courier = root_.find("courier")) settings.courier = read_courier(file_, *courier, out_);
+        if (const auto* courier = root_.find("courier")) {
+            settings.courier = read_courier(file_, *courier, out_);
+            if (const auto asked = addresses(settings); asked > kMostSources)
+                report(*courier,
+                       fmt::format("courier.sources: {} addresses, with one for each group, are more than {}",
+                                   asked, kMostSources));
+        }
         return settings;
     }
 
@@ -92,6 +98,16 @@ class Reader {
     void report(const YamlNode& node, std::string message, std::string hint = {}) {
         out_.push_back(
             {Severity::error, Place{file_, node.line, node.column}, std::move(message), std::move(hint)});
+    }
+
+    static std::size_t addresses(const Settings& settings) {
+        std::size_t count = 0;
+        for (const auto& source : settings.courier.sources) {
+            const auto* https = std::get_if<HttpsSource>(&source);
+            const bool of_groups = https != nullptr && https->url.find("{group}") != std::string::npos;
+            count += of_groups ? settings.groups.size() : 1;
+        }
+        return count;
     }
 
     // It is compared with what follows "host:" or "group:" in a document's `aud`.

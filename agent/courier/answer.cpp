@@ -21,13 +21,14 @@ json parse(std::string_view text) {
 
 bool is_base64url(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '_';
     });
 }
 
 json header_of(std::string_view jws) {
     const auto header = jws.substr(0, jws.find('.'));
-    if (header.size() > kHeaderLimit * 2) return json(json::value_t::discarded);
+    if (header.size() > (kHeaderLimit + 2) / 3 * 4) return json(json::value_t::discarded);
     const auto bytes = base64url_decode(header);
     return bytes ? parse(*bytes) : json(json::value_t::discarded);
 }
@@ -78,22 +79,19 @@ Result<std::vector<std::string>> documents_of(std::string_view body) {
     return documents;
 }
 
-Result<PolledSets> sets_of(std::string_view body) {
+Result<std::vector<std::pair<std::string, std::string>>> sets_of(std::string_view body) {
     const std::string where = "answer";
     json answer = parse(body);
-    if (!answer.is_object()) return fail(where, "is no JSON object (RFC 8936 section 2.2)");
-    PolledSets polled;
-    if (const auto more = answer.find("moreAvailable"); more != answer.end()) {
-        if (!more->is_boolean()) return fail(where, "its moreAvailable is no boolean");
-        polled.more = more->get<bool>();
-    }
+    if (!answer.is_object()) return fail(where, "is no JSON object (RFC 8936 section 2.3)");
+    std::vector<std::pair<std::string, std::string>> polled;
     const auto sets = answer.find("sets");
     if (sets == answer.end() || !sets->is_object()) return fail(where, "its sets is no object");
     if (sets->size() > kMostDocuments)
         return fail(where, "holds more than " + std::to_string(kMostDocuments) + " SETs");
     for (auto& [jti, set] : sets->items()) {
-        if (!set.is_string() || jti.size() > kLongestJti) return fail(where, "a member of its sets is no SET");
-        polled.sets.emplace_back(jti, std::move(set.get_ref<std::string&>()));
+        if (!set.is_string() || jti.size() > kLongestJti)
+            return fail(where, "a member of its sets is no SET");
+        polled.emplace_back(jti, std::move(set.get_ref<std::string&>()));
     }
     return polled;
 }

@@ -1,5 +1,6 @@
 // What a broker's answer holds: documents, told apart from everything else by their form alone. Pure. Whether
-// one is genuine is the daemon's to judge: nothing here looks at a signature, and nothing decides by a payload.
+// one is genuine is the daemon's to judge: nothing here looks at a signature, and nothing decides by a
+// payload.
 #pragma once
 
 #include "base/result.h"
@@ -12,6 +13,8 @@
 namespace escort::courier {
 
 constexpr std::size_t kMostDocuments = 1024; // in one answer
+// Of an HTTPS answer: a document of the largest size in a JSON list, and small ones beside it.
+constexpr std::size_t kMostAnswerBytes = std::size_t{20} << 20;
 
 // Three segments of base64url and a header that is a JSON object: RFC 7515 §3.1. Nothing else is handed on.
 [[nodiscard]] Status check_compact_jws(std::string_view text);
@@ -23,14 +26,10 @@ constexpr std::size_t kMostDocuments = 1024; // in one answer
 // the first character. Nothing at all where one of them is no compact JWS.
 [[nodiscard]] Result<std::vector<std::string>> documents_of(std::string_view body);
 
-// The SETs of a poll's answer (RFC 8936 §2.2), by their jti, and whether more wait.
-struct PolledSets {
-    std::vector<std::pair<std::string, std::string>> sets;
-    bool more = false;
-};
-[[nodiscard]] Result<PolledSets> sets_of(std::string_view body);
+// The SETs of a poll's answer (RFC 8936 §2.3), each with its jti.
+[[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> sets_of(std::string_view body);
 
-// The body of a poll (RFC 8936 §2.1): `acknowledge` are jtis of SETs taken, `refuse` those that are no JWS.
+// The body of a poll (RFC 8936 §2.2): `acknowledge` are jtis of SETs taken, `refuse` those that are no JWS.
 [[nodiscard]] std::string poll_body(const std::vector<std::string>& acknowledge,
                                     const std::vector<std::string>& refuse, std::size_t most, bool at_once);
 

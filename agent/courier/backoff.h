@@ -8,11 +8,12 @@ namespace escort::courier {
 
 class Backoff {
   public:
-    static constexpr std::uint64_t kFirstMs = 5'000; // the longest wait after the first failure: how thin a crowd is spread
+    static constexpr std::uint64_t kFirstMs =
+        5'000; // the longest wait after the first failure: how thin a crowd is spread
     static constexpr std::uint64_t kMostMs = 60'000;
 
-    // `random`: uniform in [0, 1). A wait in milliseconds: uniform between 0 and kFirstMs * 2^failures, at most
-    // kMostMs; doubles with each call until succeeded().
+    // `random`: uniform in [0, 1). A wait in milliseconds: uniform between 0 and kFirstMs * 2^failures, at
+    // most kMostMs; doubles with each call until succeeded().
     [[nodiscard]] std::uint64_t next_ms(double random);
     void succeeded() { failures_ = 0; }
 

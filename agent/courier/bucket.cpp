@@ -4,8 +4,8 @@
 
 namespace escort::courier {
 
-Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key, std::string_view value,
-                                      int create) {
+Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key,
+                                      std::string_view value, int create) {
     const auto options = nats_options(target);
     if (!options) return tl::unexpected(options.error());
     const std::string server = target.servers.front();

@@ -12,31 +12,38 @@ constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 constexpr std::size_t kMostEvents = 100;
 constexpr std::uint64_t kGapMs = 100; // between requests, whatever the server says
 constexpr std::size_t kTokenBytes = 16'384;
-constexpr std::chrono::seconds kPatience{300}; // RFC 8936 §2.4 leaves it to the transmitter
+constexpr std::chrono::seconds kPatience{300}; // RFC 8936 leaves it to the transmitter
 
-// The first line; nothing where it can't be sent in a header.
-std::string read_token(const std::string& path) {
+// The first line.
+Result<std::string> read_token(const std::string& path) {
     const auto content = read_file(path, kTokenBytes);
-    if (!content) return {};
+    if (!content) return tl::unexpected(content.error());
     std::string token = content->substr(0, content->find_first_of("\r\n"));
-    const bool plain = token.find_first_of(std::string_view("\0\t ", 3)) == std::string::npos;
-    return plain ? token : std::string();
+    if (token.empty() || token.find_first_of(std::string_view("\0\t ", 3)) != std::string::npos)
+        return fail(path, "its first line is no token");
+    return token;
 }
 
 } // namespace
 
 CaepSource::CaepSource(escort::CaepSource settings, const Ground& ground)
-    : settings_(std::move(settings)), ground_(ground),
-      url_(addresses_of(settings_.url, ground.host_id, {}).front()), told_(url_, ground),
+    : settings_(std::move(settings)),
+      ground_(ground),
+      url_(addresses_of(settings_.url, ground.host_id, {}).front()),
+      told_(url_, ground),
       poll_(
-          ground, told_, [this] { return ask(); }, [this](const HttpAnswer& answer) { return take(answer); }) {}
+          ground, told_, [this] { return ask(); },
+          [this](const HttpAnswer& answer) { return take(answer); }) {}
 
-HttpRequest CaepSource::ask() const {
+Result<HttpRequest> CaepSource::ask() const {
     HttpRequest request;
     request.url = url_;
     request.headers = {"Content-Type: application/json", "Accept: application/json"};
-    if (!settings_.token_file.empty())
-        request.headers.push_back("Authorization: Bearer " + read_token(settings_.token_file));
+    if (!settings_.token_file.empty()) {
+        const auto token = read_token(settings_.token_file);
+        if (!token) return tl::unexpected(token.error());
+        request.headers.push_back("Authorization: Bearer " + *token);
+    }
     request.post = poll_body(acknowledge_, refuse_, kMostEvents, at_once_);
     request.patience = kPatience;
     request.tls = settings_.tls;
@@ -54,7 +61,7 @@ Next CaepSource::take(const HttpAnswer& answer) {
     // What the request told is told: the answer says that it arrived.
     acknowledge_.clear();
     refuse_.clear();
-    for (const auto& [jti, set] : polled->sets) {
+    for (const auto& [jti, set] : *polled) {
         if (auto good = check_compact_jws(set); !good) {
             refuse_.push_back(jti);
             continue;

@@ -17,7 +17,7 @@ class CaepSource final : public Source {
     [[nodiscard]] const SourceReport& report() const override { return told_.report(); }
 
   private:
-    [[nodiscard]] HttpRequest ask() const;
+    [[nodiscard]] Result<HttpRequest> ask() const;
     [[nodiscard]] Next take(const HttpAnswer& answer);
 
     escort::CaepSource settings_;

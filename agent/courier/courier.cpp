@@ -36,7 +36,9 @@ double random_fraction() {
 } // namespace
 
 Courier::Courier(Settings settings)
-    : settings_(std::move(settings)), loop_(new_loop()), handover_(settings_.paths.spool),
+    : settings_(std::move(settings)),
+      loop_(new_loop()),
+      handover_(settings_.paths.spool),
       started_ns_(boot_ns()) {
     ground_.loop = loop_.get();
     ground_.handover = &handover_;
@@ -76,7 +78,8 @@ int Courier::run() {
         sigaddset(&set, number);
         sigprocmask(SIG_BLOCK, &set, nullptr); // in every thread to come
         sd_event_source* source = nullptr;
-        if (sd_event_add_signal(loop_.get(), &source, number, on_signal, this) >= 0) signals_.emplace_back(source);
+        if (sd_event_add_signal(loop_.get(), &source, number, on_signal, this) >= 0)
+            signals_.emplace_back(source);
     }
     if (auto opened = handover_.open(); !opened) {
         (void)std::fprintf(stderr, "escort-courier: %s\n", opened.error().text().c_str());

@@ -19,7 +19,7 @@ class Courier {
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;
 
-    // Runs until SIGTERM or SIGINT. The process's exit code (contract §1).
+    // Runs until SIGTERM or SIGINT; without sources returns at once. The process's exit code (contract §1).
     [[nodiscard]] int run();
 
   private:

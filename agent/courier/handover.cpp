@@ -68,7 +68,8 @@ Status Handover::make_room(std::size_t bytes) {
 Result<bool> Handover::put(std::string_view document, Durable durable) {
     const std::string hash = sha256_hex(document);
     if (hash.empty()) return fail("document", "no SHA-256: " + openssl_error());
-    if (remembered_.contains(hash)) return false;
+    const auto before = remembered_.find(hash);
+    if (before != remembered_.end() && before->second >= durable) return false;
     if (auto room = make_room(document.size()); !room) return tl::unexpected(room.error());
     const std::string name = std::string(kPrefix) + hash.substr(0, 32) + ".jws";
     const std::string half = spool_ + "/" + std::string(kHalf) + hash.substr(0, 32);
@@ -81,13 +82,12 @@ Result<bool> Handover::put(std::string_view document, Durable durable) {
         ::unlink(half.c_str());
         return fail_errno(spool_ + "/" + name, "rename", error);
     }
+    if (waiting_.emplace(name, document.size()).second) waiting_bytes_ += document.size();
     if (durable == Durable::yes) {
         const Fd folder(::open(spool_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!folder.valid() || ::fsync(folder.get()) != 0) return fail_errno(spool_, "fsync", errno);
     }
-    if (waiting_.emplace(name, document.size()).second) waiting_bytes_ += document.size();
-    remembered_.insert(hash);
-    order_.push_back(hash);
+    if (remembered_.insert_or_assign(hash, durable).second) order_.push_back(hash);
     if (order_.size() > kRemembered) {
         remembered_.erase(order_.front());
         order_.pop_front();

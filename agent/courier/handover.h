@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <deque>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -27,20 +26,18 @@ class Handover {
     [[nodiscard]] Status open();
 
     enum class Durable { no, yes }; // yes: on the disk when put() returns, for what its sender then forgets
-    // True: it is there. False: the same bytes have been there already. Error: no room, or the folder refuses;
-    // nothing of it is visible then.
+    // True: it is there. False: the same bytes have been there already. Error: no room, or the folder
+    // refuses; put again it is handed over, maybe a second time.
     [[nodiscard]] Result<bool> put(std::string_view document, Durable durable);
-
-    // A document that the daemon's next list may need again: it is put again when it comes again.
-    void forget() { remembered_.clear(), order_.clear(); }
 
   private:
     [[nodiscard]] Status make_room(std::size_t bytes);
 
     std::string spool_;
-    std::map<std::string, std::size_t> waiting_; // file name, bytes; gone ones are noticed when room is needed
+    std::map<std::string, std::size_t>
+        waiting_; // file name, bytes; gone ones are noticed when room is needed
     std::size_t waiting_bytes_ = 0;
-    std::set<std::string> remembered_;
+    std::map<std::string, Durable> remembered_; // by hash
     std::deque<std::string> order_;
 };
 

@@ -1,6 +1,5 @@
 #include "courier/http.h"
 
-
 #include <algorithm>
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -12,9 +11,9 @@ namespace escort::courier {
 namespace {
 
 constexpr std::chrono::seconds kConnect{10};
-constexpr std::chrono::seconds kSlow{15};       // below kSlowest for so long: given up
-constexpr std::chrono::seconds kWhole{120};     // beyond the patience, for the whole answer
-constexpr long kSlowest = 256;                  // bytes a second
+constexpr std::chrono::seconds kSlow{15};   // below kSlowest for so long: given up
+constexpr std::chrono::seconds kWhole{120}; // beyond the patience, for the whole answer
+constexpr long kSlowest = 256;              // bytes a second
 constexpr std::size_t kHeaderBytes = std::size_t{64} << 10;
 
 struct EasyFree {
@@ -101,25 +100,26 @@ void Http::open() {
     curl_ = std::make_unique<Curl>();
     CURLM* multi = curl_->multi.get();
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
-                      +[](CURL*, curl_socket_t fd, int what, void* self, void*) -> int {
-                          auto& http = *static_cast<Http*>(self);
-                          http.sockets_.erase(fd);
-                          if (what == CURL_POLL_REMOVE) return 0;
-                          std::uint32_t events = 0;
-                          if ((what & CURL_POLL_IN) != 0) events |= EPOLLIN;
-                          if ((what & CURL_POLL_OUT) != 0) events |= EPOLLOUT;
-                          sd_event_source* source = nullptr;
-                          if (sd_event_add_io(http.loop_, &source, fd, events, on_socket, &http) < 0) return -1;
-                          http.sockets_[fd].reset(source);
-                          return 0;
-                      });
+    curl_multi_setopt(
+        multi, CURLMOPT_SOCKETFUNCTION, +[](CURL*, curl_socket_t fd, int what, void* self, void*) -> int {
+            auto& http = *static_cast<Http*>(self);
+            http.sockets_.erase(fd);
+            if (what == CURL_POLL_REMOVE) return 0;
+            std::uint32_t events = 0;
+            if ((what & CURL_POLL_IN) != 0) events |= EPOLLIN;
+            if ((what & CURL_POLL_OUT) != 0) events |= EPOLLOUT;
+            sd_event_source* source = nullptr;
+            if (sd_event_add_io(http.loop_, &source, fd, events, on_socket, &http) < 0) return -1;
+            http.sockets_[fd].reset(source);
+            return 0;
+        });
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, +[](CURLM*, long ms, void* self) -> int {
-        auto& http = *static_cast<Http*>(self);
-        if (ms < 0) http.timeout_.off();
-        return ms < 0 || http.timeout_.in_ms(static_cast<std::uint64_t>(ms)) ? 0 : -1;
-    });
+    curl_multi_setopt(
+        multi, CURLMOPT_TIMERFUNCTION, +[](CURLM*, long ms, void* self) -> int {
+            auto& http = *static_cast<Http*>(self);
+            if (ms < 0) http.timeout_.off();
+            return ms < 0 || http.timeout_.in_ms(static_cast<std::uint64_t>(ms)) ? 0 : -1;
+        });
 }
 
 Status Http::send(const HttpRequest& request, Done done) {
@@ -206,10 +206,14 @@ void Http::on_ready(int fd, int mask) {
     (void)curl_multi_socket_action(curl_->multi.get(), fd, mask, &running);
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(curl_->multi.get(), &left)) {
-        if (message->msg != CURLMSG_DONE || !transfer_ || message->easy_handle != transfer_->easy.get()) continue;
+        if (message->msg != CURLMSG_DONE || !transfer_ || message->easy_handle != transfer_->easy.get())
+            continue;
         const CURLcode result = message->data.result;
         HttpAnswer& answer = transfer_->answer;
-        curl_easy_getinfo(transfer_->easy.get(), CURLINFO_TOTAL_TIME, &answer.seconds);
+        double sent = 0;
+        curl_easy_getinfo(transfer_->easy.get(), CURLINFO_PRETRANSFER_TIME, &sent);
+        curl_easy_getinfo(transfer_->easy.get(), CURLINFO_STARTTRANSFER_TIME, &answer.seconds);
+        answer.seconds -= sent;
         if (result == CURLE_OK) {
             curl_easy_getinfo(transfer_->easy.get(), CURLINFO_RESPONSE_CODE, &answer.status);
             const char* redirect = nullptr;

@@ -1,5 +1,5 @@
-// One HTTPS request at a time, over the courier's loop: libcurl's multi interface and its connection, kept from
-// request to request. Bounded in bytes and time; follows no redirect.
+// One HTTPS request at a time, over the courier's loop: libcurl's multi interface and its connection, kept
+// from request to request. Bounded in bytes and time; follows no redirect.
 #pragma once
 
 #include "base/result.h"
@@ -21,12 +21,12 @@ namespace escort::courier {
 
 struct HttpRequest {
     std::string url;
-    std::vector<std::string> headers;      // "Name: value"
-    std::optional<std::string> post;       // the body; absent: GET
+    std::vector<std::string> headers; // "Name: value"
+    std::optional<std::string> post;  // the body; absent: GET
     TlsFiles tls;
-    std::string pin;                       // base64, or empty
-    std::chrono::seconds patience{0};      // the server may be silent for so long before it answers
-    std::size_t most_bytes = 0;            // of the body, after gzip
+    std::string pin;                  // base64, or empty
+    std::chrono::seconds patience{0}; // the server may be silent for so long before it answers
+    std::size_t most_bytes = 0;       // of the body, after gzip
 };
 
 struct HttpAnswer {
@@ -34,10 +34,10 @@ struct HttpAnswer {
     std::string error;
     std::string body;
     std::string etag;
-    std::string redirect;               // an absolute address, for 3xx
-    std::string retry_after;            // as sent (RFC 9110 §10.2.3)
-    std::string preference_applied;     // RFC 7240 §3
-    double seconds = 0;                 // from request to answer
+    std::string redirect;           // an absolute address, for 3xx
+    std::string retry_after;        // as sent (RFC 9110 §10.2.3)
+    std::string preference_applied; // RFC 7240 §3
+    double seconds = 0;             // from the request, sent, to the answer's first byte
 };
 
 class Http {

@@ -9,15 +9,13 @@ namespace escort::courier {
 
 namespace {
 
-// A document of the largest size in a JSON list, and small ones beside it.
-constexpr std::size_t kMostBytes = std::size_t{20} << 20;
-
 void replace_all(std::string& text, std::string_view what, const std::string& by) {
     for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
         text.replace(at, what.size(), by);
 }
 
-// Was the request held until there was something to say? Servers should say so (RFC 7240 §3), some only do it.
+// Was the request held until there was something to say? Servers should say so (RFC 7240 §3), some only do
+// it.
 bool was_held(const HttpAnswer& answer, std::int64_t wait_s) {
     return answer.preference_applied.find("wait") != std::string::npos ||
            (wait_s > 1 && answer.seconds >= static_cast<double>(wait_s) * 0.8);
@@ -39,11 +37,15 @@ std::vector<std::string> addresses_of(const std::string& url, const std::string&
 }
 
 HttpsSource::HttpsSource(escort::HttpsSource settings, std::string url, const Ground& ground)
-    : settings_(std::move(settings)), url_(std::move(url)), ground_(ground), told_(url_, ground),
+    : settings_(std::move(settings)),
+      url_(std::move(url)),
+      ground_(ground),
+      told_(url_, ground),
       poll_(
-          ground, told_, [this] { return ask(); }, [this](const HttpAnswer& answer) { return take(answer); }) {}
+          ground, told_, [this] { return ask(); },
+          [this](const HttpAnswer& answer) { return take(answer); }) {}
 
-HttpRequest HttpsSource::ask() const {
+Result<HttpRequest> HttpsSource::ask() const {
     HttpRequest request;
     request.url = url_;
     request.headers = {"Accept: application/jose, application/json"};
@@ -55,16 +57,17 @@ HttpRequest HttpsSource::ask() const {
     }
     request.tls = settings_.tls;
     request.pin = settings_.pin;
-    request.most_bytes = kMostBytes;
+    request.most_bytes = kMostAnswerBytes;
     return request;
 }
 
 Next HttpsSource::take(const HttpAnswer& answer) {
-    const bool at_once = etag_.empty(); // it was the first, which asked for no wait
-    const bool soon = settings_.wait_s > 0 && (at_once ? !answer.etag.empty() : was_held(answer, settings_.wait_s));
-    const std::uint64_t next = soon ? static_cast<std::uint64_t>(ground_.random() * 250)
-                                    : jittered_ms(static_cast<std::uint64_t>(settings_.interval_s) * 1000,
-                                                  ground_.random());
+    const bool at_once = etag_.empty(); // nothing was taken yet, and no wait asked for
+    const bool soon =
+        settings_.wait_s > 0 && (at_once ? !answer.etag.empty() : was_held(answer, settings_.wait_s));
+    const std::uint64_t next =
+        soon ? static_cast<std::uint64_t>(ground_.random() * 250)
+             : jittered_ms(static_cast<std::uint64_t>(settings_.interval_s) * 1000, ground_.random());
     // A server that has nothing for this host says so by an empty answer (204), or an empty list.
     if (answer.status == 304 || answer.status == 204) return {next, ""};
     const auto documents = documents_of(answer.body);

@@ -18,7 +18,7 @@ class HttpsSource final : public Source {
     [[nodiscard]] const SourceReport& report() const override { return told_.report(); }
 
   private:
-    [[nodiscard]] HttpRequest ask() const;
+    [[nodiscard]] Result<HttpRequest> ask() const;
     [[nodiscard]] Next take(const HttpAnswer& answer);
 
     escort::HttpsSource settings_;

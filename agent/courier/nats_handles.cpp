@@ -23,7 +23,11 @@ std::string nats_error(natsConnection* connection, natsStatus status) {
     // "Error: (jsm.c:2867): stream not found": the place in cnats helps nobody who reads a journal.
     std::string_view words = text;
     if (const auto place = words.find(".c:"); place != std::string_view::npos)
-        if (const auto end = words.find("): ", place); end != std::string_view::npos) words.remove_prefix(end + 3);
+        if (const auto end = words.find("): ", place); end != std::string_view::npos)
+            words.remove_prefix(end + 3);
+    // "Permissions Violation for Publish to "$JS..."": the subject holds a name that is another each time.
+    if (const auto quote = words.find(" to \""); quote != std::string_view::npos)
+        words = words.substr(0, quote);
     return std::string(words);
 }
 

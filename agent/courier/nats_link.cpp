@@ -49,6 +49,7 @@ struct NatsLink::Shared {
     bool connected = false;
     bool begin_anew = false; // the keys are to be watched (again)
     bool closed = false;
+    std::string refused; // by the server, since the keys were last tried
 
     void post(NatsEvent event) {
         std::unique_lock lock(mutex);
@@ -62,7 +63,20 @@ struct NatsLink::Shared {
         const std::uint64_t one = 1;
         (void)!::write(wake.get(), &one, sizeof one);
     }
-    void set(bool is_connected) {
+    // What the server says of itself is more than the timeout that follows from it.
+    void refuses(const std::string& why) {
+        {
+            const std::lock_guard lock(mutex);
+            refused = why;
+        }
+        say(NatsEvent::Kind::trouble, why);
+    }
+    [[nodiscard]] std::string why_not(const Error& error) {
+        const std::lock_guard lock(mutex);
+        if (!refused.empty()) return refused;
+        return error.text() + (error.hint.empty() ? "" : " (" + error.hint + ")");
+    }
+    void set_connected(bool is_connected) {
         const std::lock_guard lock(mutex);
         connected = is_connected;
         begin_anew = is_connected;
@@ -78,11 +92,12 @@ struct NatsLink::Shared {
     [[nodiscard]] Result<NatsOptions> options();
     [[nodiscard]] Status watch(natsConnection* connection, std::vector<NatsSubscription>& into);
 
-    static void on_connected(natsConnection*, void* self) { static_cast<Shared*>(self)->set(true); }
+    static void on_connected(natsConnection*, void* self) { static_cast<Shared*>(self)->set_connected(true); }
     static void on_disconnected(natsConnection* connection, void* self) {
         auto& shared = *static_cast<Shared*>(self);
-        shared.set(false);
-        shared.say(NatsEvent::Kind::trouble, "the connection is lost: " + nats_error(connection, NATS_CONNECTION_DISCONNECTED));
+        shared.set_connected(false);
+        shared.say(NatsEvent::Kind::trouble,
+                   "the connection is lost: " + nats_error(connection, NATS_CONNECTION_DISCONNECTED));
     }
     static void on_closed(natsConnection*, void* self) {
         auto& shared = *static_cast<Shared*>(self);
@@ -95,11 +110,12 @@ struct NatsLink::Shared {
         if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH || status == NATS_SLOW_CONSUMER)
             shared.watch_anew();
         else
-            shared.say(NatsEvent::Kind::trouble, nats_error(connection, status));
+            shared.refuses(nats_error(connection, status));
     }
     static std::int64_t on_delay(natsConnection* connection, int, void* self) {
         auto& shared = *static_cast<Shared*>(self);
-        shared.say(NatsEvent::Kind::trouble, "no server can be reached: " + nats_error(connection, NATS_NO_SERVER));
+        shared.say(NatsEvent::Kind::trouble,
+                   "no server can be reached: " + nats_error(connection, NATS_NO_SERVER));
         return static_cast<std::int64_t>(shared.delay_ms());
     }
     static void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* self) {
@@ -110,7 +126,8 @@ struct NatsLink::Shared {
         std::string_view key = natsMsg_GetSubject(raw);
         if (const auto prefix = "$KV." + shared.target.source.bucket + "."; key.starts_with(prefix))
             key.remove_prefix(prefix.size());
-        shared.post({NatsEvent::Kind::document, std::string(key),
+        shared.post({NatsEvent::Kind::document,
+                     std::string(key),
                      std::string(natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))),
                      {}});
     }
@@ -160,7 +177,8 @@ Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubsc
         options.Config.Replicas = 1;
         natsSubscription* subscription = nullptr;
         jsErrCode code = static_cast<jsErrCode>(0);
-        status = js_Subscribe(&subscription, stream.get(), subject.c_str(), on_message, this, nullptr, &options, &code);
+        status = js_Subscribe(&subscription, stream.get(), subject.c_str(), on_message, this, nullptr,
+                              &options, &code);
         if (status != NATS_OK)
             return fail("key " + key, nats_error(nullptr, status),
                         "does the bucket exist, and may this host read its own keys?");
@@ -177,7 +195,7 @@ void NatsLink::Shared::run() {
     const auto status = natsConnection_Connect(&raw, made->get());
     if (status != NATS_OK) return say(NatsEvent::Kind::ended, nats_error(nullptr, status));
     const NatsConnection connection(raw);
-    set(true);
+    set_connected(true);
 
     std::vector<NatsSubscription> watched;
     std::unique_lock lock(mutex);
@@ -185,17 +203,14 @@ void NatsLink::Shared::run() {
         work.wait(lock, [&] { return stopping || closed || (connected && begin_anew); });
         if (stopping || closed) break;
         begin_anew = false;
+        refused.clear();
         lock.unlock();
         watched.clear();
         const auto watching = watch(connection.get(), watched);
-        if (watching) {
-            char address[256] = "";
-            (void)natsConnection_GetConnectedUrl(connection.get(), address, sizeof address);
-            say(NatsEvent::Kind::watching, address);
-        } else {
-            say(NatsEvent::Kind::trouble,
-                watching.error().text() + (watching.error().hint.empty() ? "" : " (" + watching.error().hint + ")"));
-        }
+        if (watching)
+            say(NatsEvent::Kind::watching, "");
+        else
+            say(NatsEvent::Kind::trouble, why_not(watching.error()));
         const std::chrono::milliseconds pause =
             watching ? kPause : kPause + std::chrono::milliseconds(delay_ms());
         lock.lock();
@@ -255,7 +270,6 @@ int NatsLink::on_wake(sd_event_source*, int fd, std::uint32_t, void* self) {
         link.shared_->bytes = 0;
         link.shared_->space.notify_all();
     }
-    const auto shared = link.shared_; // the callback may end the link
     for (auto& event : events)
         link.on_event_(event);
     return 0;

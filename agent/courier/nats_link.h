@@ -2,9 +2,10 @@
 // what happens into a queue, the courier's loop takes it out.
 //
 // For each key a push consumer of the bucket's stream that begins with the last value: what cnats' own KV
-// watcher is, but with a name, so that a server can permit it key by key ($JS.API.CONSUMER.CREATE.STREAM.NAME.
-// FILTER), and begun anew whenever something may have been missed: after a reconnect, a gap in the sequence,
-// a heartbeat that didn't come. Values are whole, so the last of each key is all there is to catch up with.
+// watcher is, but with a name, so that a server can permit it key by key
+// ($JS.API.CONSUMER.CREATE.STREAM.NAME. FILTER), and begun anew whenever something may have been missed:
+// after a reconnect, a gap in the sequence, a heartbeat that didn't come. Values are whole, so the last of
+// each key is all there is to catch up with.
 #pragma once
 
 #include "base/result.h"
@@ -22,7 +23,7 @@ namespace escort::courier {
 
 struct NatsEvent {
     enum class Kind {
-        watching, // connected, and every key is watched: `text` is the server's address
+        watching, // connected, and every key is watched
         document, // `bytes` is the value of `key`; not for a key that was deleted
         trouble,  // `text` says what; it goes on trying
         ended,    // it could not connect, or can't any more: `text` says why; another link may
@@ -36,16 +37,16 @@ struct NatsEvent {
 struct NatsTarget {
     NatsSource source;
     std::vector<std::string> keys; // of the bucket; the last part may be >
-    std::string inbox;             // a prefix of its own for answers, so that others can't be allowed to listen
+    std::string inbox; // a prefix of its own for answers, so that others can't be allowed to listen
 };
 
 class NatsLink {
   public:
-    // `loop` must outlive this. `on_event` is called from the loop. `delay_ms` gives the wait before each try
-    // to connect again; it is called from another thread.
+    // `loop` must outlive this. `on_event` is called from the loop, and must not destroy this. `delay_ms`
+    // gives the wait before each try to connect or to watch again; it is called from other threads.
     NatsLink(sd_event* loop, NatsTarget target, std::function<void(NatsEvent&)> on_event,
              std::function<std::uint64_t()> delay_ms);
-    ~NatsLink(); // waits for the threads, some milliseconds
+    ~NatsLink(); // waits for the threads: milliseconds, or the rest of a connect (10 s for each server)
     NatsLink(const NatsLink&) = delete;
     NatsLink& operator=(const NatsLink&) = delete;
 

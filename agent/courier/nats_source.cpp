@@ -2,9 +2,11 @@
 
 #include "courier/answer.h"
 #include "courier/http.h"
+#include "courier/poll.h"
 #include "feed/keys.h"
 
 #include <algorithm>
+#include <mutex>
 #include <random>
 
 namespace escort::courier {
@@ -18,7 +20,8 @@ class ConnectDelay {
   public:
     std::uint64_t next_ms() {
         std::random_device device;
-        const double random = static_cast<double>(device()) / (static_cast<double>(std::random_device::max()) + 1);
+        const double random =
+            static_cast<double>(device()) / (static_cast<double>(std::random_device::max()) + 1);
         const std::lock_guard lock(mutex_);
         return backoff_.next_ms(random);
     }
@@ -35,8 +38,11 @@ class ConnectDelay {
 } // namespace
 
 NatsSource::NatsSource(escort::NatsSource settings, const Ground& ground)
-    : settings_(std::move(settings)), ground_(ground), told_(name_of(settings_), ground),
-      again_(ground.loop, [this] { connect(); }), refresh_(ground.loop, [this] {
+    : settings_(std::move(settings)),
+      ground_(ground),
+      told_(name_of(settings_), ground),
+      again_(ground.loop, [this] { connect(); }),
+      refresh_(ground.loop, [this] {
           if (link_) link_->refresh();
       }) {}
 
@@ -45,7 +51,7 @@ std::string NatsSource::stamp() const {
 }
 
 void NatsSource::start() {
-    connect();
+    again_.in_ms(static_cast<std::uint64_t>(ground_.random() * kStartMs));
 }
 
 void NatsSource::connect() {
@@ -75,8 +81,10 @@ void NatsSource::on_event(NatsEvent& event) {
         // New certificates or credentials are what a server may have asked for by hanging up.
         if (stamp() != stamp_) again_.in_ms(0);
         return;
-    case NatsEvent::Kind::ended: return fails(event.text);
-    case NatsEvent::Kind::document: break;
+    case NatsEvent::Kind::ended:
+        return fails(event.text);
+    case NatsEvent::Kind::document:
+        break;
     }
     if (auto good = check_compact_jws(event.bytes); !good)
         return told_.remarks("key " + event.key + ": " + good.error().text());

@@ -6,7 +6,6 @@
 #include "courier/source.h"
 
 #include <memory>
-#include <mutex>
 
 namespace escort::courier {
 
@@ -27,7 +26,7 @@ class NatsSource final : public Source {
     const Ground& ground_;
     Told told_;
     Backoff backoff_; // of whole links that could not begin
-    Alarm again_;     // a new link
+    Alarm again_;     // a (new) link
     Alarm refresh_;   // what found no room in the spool
     std::unique_ptr<NatsLink> link_;
     std::string stamp_; // of the TLS files and credentials that the link was made with

@@ -61,7 +61,8 @@ std::string_view seed_line(std::string_view text) {
     while (!text.empty()) {
         const auto end = text.find('\n');
         std::string_view line = text.substr(0, end);
-        if (const auto last = line.find_last_not_of(" \t\r"); last != std::string_view::npos) line = line.substr(0, last + 1);
+        if (const auto last = line.find_last_not_of(" \t\r"); last != std::string_view::npos)
+            line = line.substr(0, last + 1);
         if (line.starts_with("SU")) return line;
         text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     }
@@ -80,9 +81,10 @@ Result<std::string> nkey_public(std::string_view text) {
     if (checksum(body) != bytes->substr(body.size())) return fail(where, "its checksum is wrong");
     const auto first = static_cast<std::uint8_t>(body[0]);
     const auto second = static_cast<std::uint8_t>(body[1]);
-    if ((first & 0xf8) != kSeed || ((first & 7) << 5 | second >> 3) != kUser) return fail(where, "is not a user's");
-    const Pkey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr,
-                                                reinterpret_cast<const unsigned char*>(body.data() + 2), kKeyBytes));
+    if ((first & 0xf8) != kSeed || ((first & 7) << 5 | second >> 3) != kUser)
+        return fail(where, "is not a user's");
+    const Pkey key(EVP_PKEY_new_raw_private_key(
+        EVP_PKEY_ED25519, nullptr, reinterpret_cast<const unsigned char*>(body.data() + 2), kKeyBytes));
     std::array<unsigned char, kKeyBytes> half{};
     std::size_t size = half.size();
     if (!key || EVP_PKEY_get_raw_public_key(key.get(), half.data(), &size) != 1 || size != half.size())

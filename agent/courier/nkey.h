@@ -1,5 +1,5 @@
-// NATS' NKeys: an Ed25519 key pair in base32 with a prefix and a checksum. Of a user's seed the public half, which
-// cnats wants to be told. Pure.
+// NATS' NKeys: an Ed25519 key pair in base32 with a prefix and a checksum. Of a user's seed the public half,
+// which cnats wants to be told. Pure.
 #pragma once
 
 #include "base/result.h"
@@ -9,8 +9,8 @@
 
 namespace escort::courier {
 
-// `text`: a file's content, a user's seed ("SU...") on a line of its own. "U...": 56 characters. Error: there is
-// none, it is no user's, its checksum is wrong.
+// `text`: a file's content, a user's seed ("SU...") on a line of its own. "U...": 56 characters. Error: there
+// is none, it is no user's, its checksum is wrong.
 [[nodiscard]] Result<std::string> nkey_public(std::string_view text);
 
 } // namespace escort::courier

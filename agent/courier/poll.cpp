@@ -11,8 +11,7 @@ namespace escort::courier {
 
 namespace {
 
-constexpr std::uint64_t kStartMs = 2'000;
-constexpr std::uint64_t kLongestRetryMs = 3'600'000;
+constexpr std::int64_t kLongestRetry = 3600; // seconds
 constexpr unsigned kMostRedirects = 3;
 
 struct UrlFree {
@@ -32,7 +31,8 @@ std::string origin_of(const std::string& address) {
     const std::unique_ptr<CURLU, UrlFree> url(curl_url());
     if (!url || curl_url_set(url.get(), CURLUPART_URL, address.c_str(), 0) != CURLUE_OK) return {};
     std::string host = part_of(url.get(), CURLUPART_HOST);
-    std::transform(host.begin(), host.end(), host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    std::transform(host.begin(), host.end(), host.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
     return part_of(url.get(), CURLUPART_SCHEME) + "://" + host + ":" + part_of(url.get(), CURLUPART_PORT);
 }
 
@@ -53,11 +53,15 @@ std::optional<std::uint64_t> retry_after_ms(const std::string& value, std::int64
         if (date < 0) return std::nullopt;
         seconds = std::max<std::int64_t>(static_cast<std::int64_t>(date) - now, 0);
     }
-    return std::min(static_cast<std::uint64_t>(std::min<std::int64_t>(seconds, 3600)) * 1000, kLongestRetryMs);
+    return static_cast<std::uint64_t>(std::min(seconds, kLongestRetry)) * 1000;
 }
 
 Poll::Poll(const Ground& ground, Told& told, Ask ask, Judge judge)
-    : ground_(ground), told_(told), ask_(std::move(ask)), judge_(std::move(judge)), http_(ground.loop),
+    : ground_(ground),
+      told_(told),
+      ask_(std::move(ask)),
+      judge_(std::move(judge)),
+      http_(ground.loop),
       alarm_(ground.loop, [this] { send(); }) {}
 
 void Poll::start() {
@@ -65,16 +69,18 @@ void Poll::start() {
 }
 
 void Poll::send() {
-    HttpRequest request = ask_();
-    if (!redirected_.empty()) request.url = redirected_;
-    auto sent = http_.send(request, [this](HttpAnswer answer) { on_answer(std::move(answer)); });
+    auto request = ask_();
+    if (!request) return finish({backoff_.next_ms(ground_.random()), request.error().text()});
+    if (!redirected_.empty()) request->url = redirected_;
+    asked_ = request->url;
+    auto sent = http_.send(*request, [this](HttpAnswer answer) { on_answer(std::move(answer)); });
     if (!sent) finish({backoff_.next_ms(ground_.random()), sent.error().text()});
 }
 
 void Poll::on_answer(HttpAnswer answer) {
     const bool moved = answer.status >= 301 && answer.status <= 308 && answer.status != 304;
     if (moved && !answer.redirect.empty() && redirects_ < kMostRedirects &&
-        same_origin(answer.redirect, redirected_.empty() ? ask_().url : redirected_)) {
+        same_origin(answer.redirect, asked_)) {
         redirects_++;
         redirected_ = answer.redirect;
         return send();
@@ -86,11 +92,17 @@ void Poll::on_answer(HttpAnswer answer) {
 }
 
 Next Poll::judge(const HttpAnswer& answer) {
-    if (answer.status == 304 || (answer.status >= 200 && answer.status < 300)) return judge_(answer);
+    if (answer.status == 304 || (answer.status >= 200 && answer.status < 300)) {
+        Next next = judge_(answer);
+        if (!next.error.empty()) next.ms = std::max(next.ms, backoff_.next_ms(ground_.random()));
+        return next;
+    }
     const std::uint64_t wait = backoff_.next_ms(ground_.random());
     if (answer.status == 0) return {wait, answer.error};
     std::string error = fmt::format("the server answers {}", answer.status);
-    if (answer.status >= 300 && answer.status < 400)
+    if (redirects_ == kMostRedirects)
+        error += fmt::format(" after {} redirects", kMostRedirects);
+    else if (answer.status >= 300 && answer.status < 400)
         error = fmt::format("the server answers {} and sends us to {}: no other host is asked", answer.status,
                             answer.redirect.empty() ? "nowhere" : answer.redirect);
     if (answer.status == 401 || answer.status == 403)
@@ -98,7 +110,8 @@ Next Poll::judge(const HttpAnswer& answer) {
     if (answer.status == 404) error += ": it knows nothing of this host under that address";
     // Where it says when, no sooner; and not all at once.
     if (const auto retry = retry_after_ms(answer.retry_after, wall_seconds()))
-        return {*retry + static_cast<std::uint64_t>(ground_.random() * static_cast<double>(*retry) / 5) + wait,
+        return {*retry + static_cast<std::uint64_t>(ground_.random() * static_cast<double>(*retry) / 5) +
+                    wait,
                 error + fmt::format(", and asks for {} s of rest", *retry / 1000)};
     return {wait, error};
 }

@@ -11,21 +11,24 @@
 
 namespace escort::courier {
 
+// Many hosts boot at once: their first requests are spread over so long.
+constexpr std::uint64_t kStartMs = 2'000;
+
 // What comes of an answer.
 struct Next {
-    std::uint64_t ms = 0;  // until the next request
-    std::string error;     // empty: it was good
+    std::uint64_t ms = 0; // until the next request; longer where it was an error, and not the first
+    std::string error;    // empty: it was good
 };
 
 class Poll {
   public:
-    using Ask = std::function<HttpRequest()>;
-    using Judge = std::function<Next(const HttpAnswer&)>; // of status 200 to 299 and 304 only
+    using Ask = std::function<Result<HttpRequest>()>;
+    using Judge = std::function<Next(const HttpAnswer&)>; // of status 200 to 299 and 304
 
     // All must outlive this.
     Poll(const Ground& ground, Told& told, Ask ask, Judge judge);
 
-    // The first request comes within two seconds: many hosts boot at once.
+    // The first request comes within kStartMs.
     void start();
 
   private:
@@ -43,9 +46,11 @@ class Poll {
     Backoff backoff_;
     unsigned redirects_ = 0;
     std::string redirected_; // where the request goes on to; empty: where `ask_` says
+    std::string asked_;      // the address of the request under way
 };
 
-// The wait of a Retry-After (RFC 9110 §10.2.3): seconds, or a date; at most an hour. Nothing: neither.
+// The wait of a Retry-After (RFC 9110 §10.2.3), in milliseconds: seconds, or a date (`now`: seconds since the
+// epoch); at most an hour. Nothing: neither.
 [[nodiscard]] std::optional<std::uint64_t> retry_after_ms(const std::string& value, std::int64_t now);
 
 // Same scheme, host and port?

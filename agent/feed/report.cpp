@@ -12,7 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array kStates{SourceState::starting, SourceState::working, SourceState::failing};
-constexpr std::size_t kMostSources = 64;
 
 Result<std::uint64_t> number(const json& object, const char* key) {
     const auto found = object.find(key);
@@ -37,8 +36,8 @@ Result<SourceReport> parse_source(const json& object) {
     if (!error) return tl::unexpected(error.error());
     source.name = *name;
     source.last_error = *error;
-    const auto* known =
-        std::find_if(kStates.begin(), kStates.end(), [&](SourceState each) { return to_string(each) == *state; });
+    const auto* known = std::find_if(kStates.begin(), kStates.end(),
+                                     [&](SourceState each) { return to_string(each) == *state; });
     if (known == kStates.end()) return fail("state", "is none of starting, working, failing");
     source.state = *known;
     for (auto [key, into] : {std::pair{"last_success_ns", &source.last_success_ns},
@@ -57,9 +56,12 @@ Result<SourceReport> parse_source(const json& object) {
 
 const char* to_string(SourceState state) {
     switch (state) {
-    case SourceState::starting: return "starting";
-    case SourceState::working: return "working";
-    case SourceState::failing: return "failing";
+    case SourceState::starting:
+        return "starting";
+    case SourceState::working:
+        return "working";
+    case SourceState::failing:
+        return "failing";
     }
     return "";
 }
@@ -105,7 +107,8 @@ std::uint64_t silent_since(const CourierReport* report, std::uint64_t since) {
     std::uint64_t latest = 0;
     for (const auto& source : report->sources) {
         if (source.state == SourceState::working) return 0;
-        latest = std::max(latest, source.failing_since_ns == 0 ? report->started_ns : source.failing_since_ns);
+        latest =
+            std::max(latest, source.failing_since_ns == 0 ? report->started_ns : source.failing_since_ns);
     }
     return std::max(latest, std::uint64_t{1});
 }

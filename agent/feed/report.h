@@ -1,6 +1,7 @@
 // What the courier says of its sources, and how it reaches the daemon: a small JSON file that the courier
-// replaces whenever something has changed. The courier is unprivileged, so the daemon believes none of it
-// beyond what `status` shows; a report that doesn't parse counts as none.
+// replaces whenever something has changed, and that is gone when no courier runs. The courier is
+// unprivileged: `status` shows what it says, and whether documents still come at all; nothing else follows
+// from it. A report that doesn't parse counts as none.
 #pragma once
 
 #include "base/result.h"
@@ -28,11 +29,11 @@ struct SourceReport {
     std::string name;
     SourceState state = SourceState::starting;
     std::uint64_t last_success_ns = 0;
-    std::uint64_t last_list_ns = 0;   // when a list of approvals last came from it, new or not
-    std::uint64_t next_try_ns = 0;    // 0: waits for the server
+    std::uint64_t last_list_ns = 0;     // when a list of approvals last came from it, new or not
+    std::uint64_t next_try_ns = 0;      // 0: waits for the server, or cnats tries by itself
     std::uint64_t failing_since_ns = 0; // the first failure since the last success
-    std::uint64_t documents = 0;      // handed to the spool since the courier started
-    std::string last_error;           // in words; stays after a success
+    std::uint64_t documents = 0;        // handed to the spool since the courier started
+    std::string last_error;             // in words; stays after a success
 
     friend bool operator==(const SourceReport&, const SourceReport&) = default;
 };
@@ -50,8 +51,7 @@ struct CourierReport {
 [[nodiscard]] std::string to_json(const CourierReport& report);
 [[nodiscard]] Result<CourierReport> parse_report(std::string_view text);
 
-// Since when no source works at all, by CLOCK_BOOTTIME nanoseconds; 0: one does. `since` stands for what is
-// not in the report (no courier runs, a source that it doesn't know): for so long nothing is known of it.
+// Since when no source works at all, by CLOCK_BOOTTIME nanoseconds; 0: one does. Without a report: `since`.
 [[nodiscard]] std::uint64_t silent_since(const CourierReport* report, std::uint64_t since);
 
 } // namespace escort

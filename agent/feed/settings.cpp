@@ -124,14 +124,18 @@ class SourceReader {
     // https alone: what a document says is signed, but who asks, and that it was withheld, is not.
     std::string read_url(std::initializer_list<std::string_view> placeholders) {
         const auto& node = *item_.find("url");
+        if (node.text.size() > kLongestUrl)
+            report(node, fmt::format("courier.sources.url is longer than {} bytes", kLongestUrl));
         std::string rest = node.text;
         for (const auto placeholder : placeholders)
             for (auto at = rest.find(placeholder); at != std::string::npos; at = rest.find(placeholder))
                 rest.erase(at, placeholder.size());
         if (!node.text.starts_with("https://") || authority_of(node.text).empty())
-            report(node, fmt::format("courier.sources.url: \"{}\" is no https:// address", shortened(node.text)));
+            report(node,
+                   fmt::format("courier.sources.url: \"{}\" is no https:// address", shortened(node.text)));
         else if (authority_of(node.text).find('{') != std::string::npos ||
-                 rest.find_first_of("{} \t\n#") != std::string::npos || node.text.find('@') != std::string::npos)
+                 rest.find_first_of("{} \t\n#") != std::string::npos ||
+                 node.text.find('@') != std::string::npos)
             report(node,
                    fmt::format("courier.sources.url: \"{}\" is no address that can be asked",
                                shortened(node.text)),
@@ -184,8 +188,8 @@ class SourceReader {
 } // namespace
 
 std::string name_of(const DocumentSource& source) {
-    if (const auto* https = std::get_if<HttpsSource>(&source)) return "https " + authority_of(https->url);
-    if (const auto* caep = std::get_if<CaepSource>(&source)) return "caep_poll " + authority_of(caep->url);
+    if (const auto* https = std::get_if<HttpsSource>(&source)) return https->url;
+    if (const auto* caep = std::get_if<CaepSource>(&source)) return caep->url;
     const auto& nats = std::get<NatsSource>(source);
     return "nats " + (nats.servers.empty() ? std::string() : authority_of(nats.servers.front()));
 }

@@ -1,5 +1,5 @@
-// Where a host's documents come from: `courier:` of the settings (contract §1). Data only; the courier acts on
-// it, the daemon and escortctl read what it says of time.
+// Where a host's documents come from: `courier:` of the settings (contract §1). Data only; the courier acts
+// on it, the daemon and escortctl read what it says of time.
 #pragma once
 
 #include "base/diagnostic.h"
@@ -22,14 +22,14 @@ struct TlsFiles {
 struct HttpsSource {
     std::string url; // with {host_id} and {group} still in it; {group}: asked once for each group
     TlsFiles tls;
-    std::string pin;              // SHA-256 of the server's SubjectPublicKeyInfo, base64 (RFC 7469 §2.4); or empty
+    std::string pin; // SHA-256 of the server's SubjectPublicKeyInfo, base64 (RFC 7469 §2.4); or empty
     std::int64_t interval_s = 30; // 1 s to 1 h, between polls where the server doesn't hold them
     std::int64_t wait_s = 25;     // 0 to 5 min: asked for by `Prefer: wait=` (RFC 7240 §4.3); 0: never
 };
 
 struct NatsSource {
-    std::vector<std::string> servers; // nats:// or tls://
-    std::string bucket = "escort_documents";
+    std::vector<std::string> servers;        // nats:// or tls://
+    std::string bucket = "escort_documents"; // letters, digits, - and _
     TlsFiles tls;
     std::string credentials; // a .creds file (JWT and NKey seed), or a user's NKey seed alone; or empty
 };
@@ -40,17 +40,21 @@ struct CaepSource {
     TlsFiles tls;
     std::string pin;
     std::string token_file;       // its first line is sent as `Authorization: Bearer`
-    std::int64_t interval_s = 30; // where the transmitter answers at once
+    std::int64_t interval_s = 30; // 1 s to 1 h, where the transmitter answers at once
 };
 
 using DocumentSource = std::variant<HttpsSource, NatsSource, CaepSource>;
 
+// Addresses that one host asks, each group's counted; a report of more would not be read (feed/report.h).
+constexpr std::size_t kMostSources = 64;
+constexpr std::size_t kLongestUrl = 512; // bytes
+
 struct CourierSettings {
-    std::int64_t stale_after_s = 300; // every source failing for longer: agent_degraded
+    std::int64_t stale_after_s = 300; // at least 1; every source failing for longer: agent_degraded
     std::vector<DocumentSource> sources;
 };
 
-// What messages call it: "https broker.example.gov", "nats nats.example.gov:4222". For people: not unique.
+// What messages call it: its URL, or "nats nats.example.gov:4222". For people: not unique.
 [[nodiscard]] std::string name_of(const DocumentSource& source);
 
 // `courier:` as it may look, and reading what fits that shape. Diagnostics name `file`.

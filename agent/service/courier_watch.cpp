@@ -17,15 +17,16 @@ nlohmann::json seconds_since(std::uint64_t then_ns, std::uint64_t now_ns) {
 
 } // namespace
 
-CourierWatch::CourierWatch(CourierSettings settings, std::string report, Health& health, std::uint64_t now_boot_ns)
-    : settings_(std::move(settings)), path_(std::move(report)), health_(health), begun_ns_(now_boot_ns) {}
+CourierWatch::CourierWatch(CourierSettings settings, std::string report, Health& health,
+                           std::uint64_t now_boot_ns)
+    : settings_(std::move(settings)), path_(std::move(report)), health_(health), worked_ns_(now_boot_ns) {}
 
 void CourierWatch::read() {
     struct stat info {};
     if (::lstat(path_.c_str(), &info) != 0) {
         report_.reset();
         stamp_.clear();
-        unreadable_ = "no courier has reported";
+        unreadable_ = "escort-courier does not run";
         return;
     }
     std::string stamp = fmt::format("{}:{}.{}", info.st_ino, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
@@ -48,10 +49,12 @@ void CourierWatch::read() {
 void CourierWatch::tick(std::uint64_t now_boot_ns) {
     if (settings_.sources.empty()) return;
     read();
-    const std::uint64_t since = silent_since(report_ ? &*report_ : nullptr, begun_ns_);
+    const std::uint64_t since = silent_since(report_ ? &*report_ : nullptr, worked_ns_);
     const auto patience = static_cast<std::uint64_t>(settings_.stale_after_s) * kNsPerSecond;
     if (since == 0 || now_boot_ns < since || now_boot_ns - since <= patience) {
-        if (since == 0) health_.recover("courier");
+        if (since != 0) return;
+        worked_ns_ = now_boot_ns;
+        health_.recover("courier");
         return;
     }
     std::string why = unreadable_;

@@ -14,8 +14,7 @@ namespace escort {
 
 class CourierWatch {
   public:
-    // `health` must outlive this. `report`: the file's path. `now_boot_ns`: of silence from before it nothing
-    // is known.
+    // `health` must outlive this. `report`: the file's path. `now_boot_ns`: from then on silence counts.
     CourierWatch(CourierSettings settings, std::string report, Health& health, std::uint64_t now_boot_ns);
 
     // Reads the report where it has changed, and degrades health once every source has failed for longer than
@@ -23,7 +22,8 @@ class CourierWatch {
     void tick(std::uint64_t now_boot_ns);
 
     // A list of {name, state, last_success_seconds, last_list_seconds, next_try_seconds, failing_seconds,
-    // documents, last_error}: ages, and null for never.
+    // documents, last_error}: ages, and null for never; of a source that nobody reports
+    // only name, state "unknown" and last_error.
     [[nodiscard]] nlohmann::json sources_json(std::uint64_t now_boot_ns);
 
   private:
@@ -32,8 +32,8 @@ class CourierWatch {
     CourierSettings settings_;
     std::string path_;
     Health& health_;
-    std::uint64_t begun_ns_;
-    std::string stamp_; // of the file that was read last
+    std::uint64_t worked_ns_; // when a source was last known to work, or the daemon began
+    std::string stamp_;       // of the file that was read last
     std::optional<CourierReport> report_;
     std::string unreadable_; // why there is none
 };

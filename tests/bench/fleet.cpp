@@ -1,5 +1,6 @@
-// Watchers of a NATS bucket in great number, for tools/bench fleet: each is a connection of its own that makes the
-// consumers that escort-courier makes (agent/courier/nats_link.cpp) and waits. One thread, epoll, the NATS protocol.
+// Watchers of a NATS bucket in great number, for tools/bench fleet: each is a connection of its own that
+// makes the consumers that escort-courier makes (agent/courier/nats_link.cpp) and waits. One thread, epoll,
+// the NATS protocol.
 //
 //   fleet PORT FIRST COUNT BUCKET GROUP     hosts hFIRST .. hFIRST+COUNT-1
 //   fleet publish PORT BUCKET KEY           puts one value: the time
@@ -92,30 +93,38 @@ void connect_host(Host& host) {
     host.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const sockaddr_in to = address();
     connects.push_back(now_ns());
-    if (connect(host.fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS) return lost(host);
+    if (connect(host.fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS)
+        return lost(host);
     watch(host, EPOLLIN, EPOLL_CTL_ADD);
 }
 
 void begin(Host& host) {
     const std::string id = "h" + std::to_string(host.number);
-    host.out += "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"lang\":\"c\",\"version\":\"1\"}\r\n";
+    host.out += "CONNECT "
+                "{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"lang\":"
+                "\"c\",\"version\":\"1\"}\r\n";
     host.out += "SUB _INBOX_" + id + ".r 1\r\n";
-    const std::string keys[kKeys] = {"host." + id, "host." + id + ".>", "group." + group, "group." + group + ".>"};
+    const std::string keys[kKeys] = {"host." + id, "host." + id + ".>", "group." + group,
+                                     "group." + group + ".>"};
     for (unsigned i = 0; i < kKeys; i++) {
         const std::string name = "e" + std::to_string(dice());
         const std::string filter = "$KV." + bucket + "." + keys[i];
-        const std::string body = "{\"stream_name\":\"KV_" + bucket + "\",\"config\":{\"deliver_policy\":\"last_per_subject\",\"name\":\"" + name +
+        const std::string body = "{\"stream_name\":\"KV_" + bucket +
+                                 "\",\"config\":{\"deliver_policy\":\"last_per_subject\",\"name\":\"" + name +
                                  "\",\"deliver_subject\":\"_INBOX_" + id + ".d" + std::to_string(i) +
-                                 "\",\"ack_policy\":\"none\",\"max_deliver\":1,\"filter_subject\":\"" + filter +
-                                 "\",\"replay_policy\":\"instant\",\"flow_control\":true,\"idle_heartbeat\":10000000000,\"num_replicas\":1,\"mem_storage\":true}}";
+                                 "\",\"ack_policy\":\"none\",\"max_deliver\":1,\"filter_subject\":\"" +
+                                 filter +
+                                 "\",\"replay_policy\":\"instant\",\"flow_control\":true,\"idle_heartbeat\":"
+                                 "10000000000,\"num_replicas\":1,\"mem_storage\":true}}";
         host.out += "SUB _INBOX_" + id + ".d" + std::to_string(i) + " " + std::to_string(i + 2) + "\r\n";
-        host.out += "PUB $JS.API.CONSUMER.CREATE.KV_" + bucket + "." + name + "." + filter + " _INBOX_" + id + ".r " +
-                    std::to_string(body.size()) + "\r\n" + body + "\r\n";
+        host.out += "PUB $JS.API.CONSUMER.CREATE.KV_" + bucket + "." + name + "." + filter + " _INBOX_" + id +
+                    ".r " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
     }
     flush(host);
 }
 
-void take(Host& host, std::string_view subject, std::string_view reply, std::string_view headers, std::string_view payload) {
+void take(Host& host, std::string_view subject, std::string_view reply, std::string_view headers,
+          std::string_view payload) {
     const bool answer = subject.ends_with(".r");
     if (answer) {
         if (payload.find("\"error\"") != std::string_view::npos) {
@@ -144,7 +153,8 @@ std::size_t parse(Host& host) {
     if (end == std::string::npos) return 0;
     const std::string_view line = std::string_view(host.in).substr(0, end);
     if (line.starts_with("INFO ")) {
-        if (host.made == 0 && host.out.empty() && line.find("\"connect_urls\"") == std::string_view::npos) begin(host);
+        if (host.made == 0 && host.out.empty() && line.find("\"connect_urls\"") == std::string_view::npos)
+            begin(host);
         return end + 2;
     }
     if (line.starts_with("PING")) {
@@ -162,11 +172,13 @@ std::size_t parse(Host& host) {
     }
     const std::size_t counts = with_headers ? 2 : 1;
     const std::size_t size = std::strtoull(std::string(words.back()).c_str(), nullptr, 10);
-    const std::size_t header_size = with_headers ? std::strtoull(std::string(words[words.size() - 2]).c_str(), nullptr, 10) : 0;
+    const std::size_t header_size =
+        with_headers ? std::strtoull(std::string(words[words.size() - 2]).c_str(), nullptr, 10) : 0;
     if (host.in.size() < end + 2 + size + 2) return 0;
     const std::string_view reply = words.size() > 3 + counts ? words[3] : std::string_view();
     const std::string_view body = std::string_view(host.in).substr(end + 2, size);
-    const std::string subject(words[1]), reply_to(reply), headers(body.substr(0, header_size)), payload(body.substr(header_size));
+    const std::string subject(words[1]), reply_to(reply), headers(body.substr(0, header_size)),
+        payload(body.substr(header_size));
     take(host, subject, reply_to, headers, payload);
     return end + 2 + size + 2;
 }
@@ -190,9 +202,10 @@ void tell_values() {
             continue;
         }
         std::sort(all.begin(), all.end());
-        std::printf("{\"t\": %llu, \"received\": %zu, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"last_ms\": %.2f}\n",
-                    static_cast<unsigned long long>(each->first), all.size(), all[all.size() / 2], all[all.size() * 99 / 100],
-                    all.back());
+        std::printf(
+            "{\"t\": %llu, \"received\": %zu, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"last_ms\": %.2f}\n",
+            static_cast<unsigned long long>(each->first), all.size(), all[all.size() / 2],
+            all[all.size() * 99 / 100], all.back());
         std::fflush(stdout);
         each = latencies.erase(each);
     }
@@ -229,7 +242,8 @@ int publish(const char* key) {
     (void)!write(fd, text.data(), text.size());
     (void)!read(fd, buffer, sizeof buffer); // PONG
     const std::string value = "t" + std::to_string(now_ns());
-    text = "PUB $KV." + bucket + "." + key + " " + std::to_string(value.size()) + "\r\n" + value + "\r\nPING\r\n";
+    text = "PUB $KV." + bucket + "." + key + " " + std::to_string(value.size()) + "\r\n" + value +
+           "\r\nPING\r\n";
     (void)!write(fd, text.data(), text.size());
     (void)!read(fd, buffer, sizeof buffer);
     std::printf("%s\n", value.c_str() + 1);
@@ -256,7 +270,8 @@ int main(int argc, char** argv) {
     std::vector<Host> hosts(total);
     for (unsigned i = 0; i < total; i++) {
         hosts[i].number = first + i;
-        hosts[i].try_at = now_ns() + std::uniform_int_distribution<std::uint64_t>(0, 2'000'000'000)(dice); // as at a boot
+        hosts[i].try_at =
+            now_ns() + std::uniform_int_distribution<std::uint64_t>(0, 2'000'000'000)(dice); // as at a boot
     }
     std::vector<epoll_event> events(1024);
     for (;;) {

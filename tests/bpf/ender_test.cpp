@@ -190,7 +190,8 @@ TEST_CASE("ender: a process whose first thread has gone dies like any other") {
     CHECK(ending.ended[0].processes == 1);
 }
 
-TEST_CASE("ender: a root daemon one of whose threads alone is of the session lives on, however often it is swept") {
+TEST_CASE(
+    "ender: a root daemon one of whose threads alone is of the session lives on, however often it is swept") {
     Kernel kernel;
     kernel.rules(60'000);
     const Child daemon([] {

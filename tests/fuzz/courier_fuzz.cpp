@@ -1,5 +1,5 @@
-// What strangers send to the courier, and what the courier tells the daemon. First byte: 'd' an HTTPS answer, 's' a
-// poll's, 'n' a credentials file, else a report as the daemon, as root, reads it.
+// What strangers send to the courier, and what the courier tells the daemon. First byte: 'd' an HTTPS answer,
+// 's' a poll's, 'n' a credentials file, else a report as the daemon, as root, reads it.
 #include "fuzz.h"
 
 #include "courier/answer.h"
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     case 's':
         if (const auto polled = courier::sets_of(text)) {
             std::vector<std::string> acknowledge, refuse;
-            for (const auto& [jti, set] : polled->sets)
+            for (const auto& [jti, set] : *polled)
                 (courier::check_compact_jws(set) ? acknowledge : refuse).push_back(jti);
             const auto body = courier::poll_body(acknowledge, refuse, 1, true);
             fuzz::must(nlohmann::json::accept(body), "a poll's body is JSON");
@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         if (const auto half = courier::nkey_public(text))
             fuzz::must(half->size() == 56 && half->starts_with('U'), "a user's public NKey");
         return 0;
-    default: break;
+    default:
+        break;
     }
     if (const auto report = parse_report(text)) {
         const auto again = parse_report(to_json(*report));

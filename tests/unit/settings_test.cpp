@@ -210,14 +210,14 @@ TEST_CASE("settings: the file that comes with the program") {
 
 TEST_CASE("settings: where documents come from") {
     const Host host;
-    const auto settings =
-        host.accepted("courier:\n"
-                      "  stale_after: 10m\n"
-                      "  sources:\n"
-                      "    - {type: https, url: 'https://b.example/hosts/{host_id}', ca: /c, client_cert: /d, "
-                      "client_key: /e, interval: 1m, wait: 0s}\n"
-                      "    - {type: nats, servers: ['tls://n:4222', 'nats://m:4222'], credentials: /f}\n"
-                      "    - {type: caep_poll, url: 'https://p/poll', token_file: /t}\n");
+    const auto settings = host.accepted(
+        "courier:\n"
+        "  stale_after: 10m\n"
+        "  sources:\n"
+        "    - {type: https, url: 'https://b.example/hosts/{host_id}', ca: /c, client_cert: /d, "
+        "client_key: /e, interval: 1m, wait: 0s}\n"
+        "    - {type: nats, servers: ['tls://n:4222', 'nats://m:4222'], credentials: /f}\n"
+        "    - {type: caep_poll, url: 'https://p/poll', token_file: /t}\n");
     CHECK(settings.courier.stale_after_s == 600);
     REQUIRE(settings.courier.sources.size() == 3);
     const auto& https = std::get<HttpsSource>(settings.courier.sources[0]);
@@ -234,7 +234,7 @@ TEST_CASE("settings: where documents come from") {
     const auto& caep = std::get<CaepSource>(settings.courier.sources[2]);
     CHECK(caep.token_file == "/t");
     CHECK(caep.interval_s == 30);
-    CHECK(name_of(settings.courier.sources[0]) == "https b.example");
+    CHECK(name_of(settings.courier.sources[0]) == "https://b.example/hosts/{host_id}");
     CHECK(name_of(settings.courier.sources[1]) == "nats n:4222");
     CHECK(host.accepted("{}").courier.stale_after_s == 300);
     CHECK(host.accepted("{}").courier.sources.empty());
@@ -250,23 +250,26 @@ TEST_CASE("settings: sources that can't be") {
         {"{type: https}", "courier.sources: type https needs url"},
         {"{type: https, url: 'http://b/'}", "courier.sources.url: \"http://b/\" is no https:// address"},
         {"{type: https, url: 'https://'}", "courier.sources.url: \"https://\" is no https:// address"},
-        {"{type: https, url: 'https://{host_id}.b/'}",
-         "courier.sources.url: \"https://{host_id}.b/\" is no address that can be asked ({host_id} and {group} may "
-         "stand in its path; no user, no fragment)"},
-        {"{type: https, url: 'https://u:p@b/'}",
-         "courier.sources.url: \"https://u:p@b/\" is no address that can be asked ({host_id} and {group} may stand "
-         "in its path; no user, no fragment)"},
+        {"{type: https, url: 'https://{host_id}.b/'}", "courier.sources.url: \"https://{host_id}.b/\" is no "
+                                                       "address that can be asked ({host_id} and {group} may "
+                                                       "stand in its path; no user, no fragment)"},
+        {"{type: https, url: 'https://u:p@b/'}", "courier.sources.url: \"https://u:p@b/\" is no address that "
+                                                 "can be asked ({host_id} and {group} may stand "
+                                                 "in its path; no user, no fragment)"},
         {"{type: caep_poll, url: 'https://b/{group}'}",
-         "courier.sources.url: \"https://b/{group}\" is no address that can be asked ({host_id} may stand in its "
+         "courier.sources.url: \"https://b/{group}\" is no address that can be asked ({host_id} may stand in "
+         "its "
          "path; no user, no fragment)"},
         {"{type: https, url: 'https://b/', servers: ['tls://n:1']}",
          "courier.sources: servers has no meaning for type https"},
         {"{type: https, url: 'https://b/', client_cert: /c}",
          "courier.sources: client_cert and client_key go together"},
-        {"{type: https, url: 'https://b/', ca: ca.pem}", "courier.sources.ca: \"ca.pem\" is no absolute path"},
+        {"{type: https, url: 'https://b/', ca: ca.pem}",
+         "courier.sources.ca: \"ca.pem\" is no absolute path"},
         {"{type: https, url: 'https://b/', interval: 0s}",
          "courier.sources.interval: \"0s\" is not from 1 s to 3600 s"},
-        {"{type: https, url: 'https://b/', wait: 6m}", "courier.sources.wait: \"6m\" is not from 0 s to 300 s"},
+        {"{type: https, url: 'https://b/', wait: 6m}",
+         "courier.sources.wait: \"6m\" is not from 0 s to 300 s"},
         {"{type: nats, servers: []}", "courier.sources.servers is empty"},
         {"{type: nats, servers: ['n:4222']}",
          "courier.sources.servers: \"n:4222\" is no nats:// or tls:// address"},
@@ -280,5 +283,11 @@ TEST_CASE("settings: sources that can't be") {
         const std::string complaint = host.complaint("courier: {sources: [" + row.source + "]}\n");
         CHECK(complaint.substr(complaint.find("error: ") + 7) == row.complaint);
     }
-    CHECK(host.complaint("courier: {stale_after: 0s}\n") == "s.yaml:1:24: error: courier.stale_after must be at least 1 s");
+    std::string groups = "groups: [g0";
+    for (int i = 1; i <= 64; i++)
+        groups += ", g" + std::to_string(i);
+    CHECK(host.complaint(groups + "]\ncourier: {sources: [{type: https, url: 'https://b/{group}'}]}\n") ==
+          "s.yaml:2:10: error: courier.sources: 65 addresses, with one for each group, are more than 64");
+    CHECK(host.complaint("courier: {stale_after: 0s}\n") ==
+          "s.yaml:1:24: error: courier.stale_after must be at least 1 s");
 }

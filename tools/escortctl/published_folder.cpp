@@ -16,7 +16,6 @@ namespace escort::ctl {
 
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 constexpr mode_t kMode = 0644;
 
 std::string place_of(const PublishedName& name) {
@@ -26,8 +25,8 @@ std::string place_of(const PublishedName& name) {
 
 } // namespace
 
-Result<std::string> publish_into(const std::string& folder, const PublishedName& name, const std::string& document,
-                                 std::int64_t now) {
+Result<std::string> publish_into(const std::string& folder, const PublishedName& name,
+                                 const std::string& document, std::int64_t now) {
     const std::string place = folder + "/" + place_of(name);
     std::error_code error;
     std::filesystem::create_directories(place, error);
@@ -37,7 +36,7 @@ Result<std::string> publish_into(const std::string& folder, const PublishedName&
     const std::string path = place + "/documents";
     nlohmann::json list = nlohmann::json::array();
     if (std::filesystem::exists(path, error)) {
-        const auto content = read_file(path, kMostBytes);
+        const auto content = read_file(path, courier::kMostAnswerBytes);
         if (!content) return tl::unexpected(content.error());
         const auto there = courier::documents_of(*content);
         if (!there) return fail(path, there.error().text());
@@ -48,7 +47,11 @@ Result<std::string> publish_into(const std::string& folder, const PublishedName&
         }
     }
     list.push_back(document);
-    if (auto written = write_file_atomically(path, list.dump() + "\n", kMode); !written)
+    const std::string text = list.dump() + "\n";
+    if (list.size() > courier::kMostDocuments || text.size() > courier::kMostAnswerBytes)
+        return fail(path, "would be more than a courier takes: " + std::to_string(list.size()) +
+                              " documents, " + std::to_string(text.size()) + " bytes");
+    if (auto written = write_file_atomically(path, text, kMode); !written)
         return tl::unexpected(written.error());
     return path;
 }

@@ -5,13 +5,12 @@
 #include "approvals/key.h"
 #include "approvals/lease.h"
 #include "approvals/revocation.h"
+#include "core/ledger.h"
 #include "feed/keys.h"
 
 namespace escort::ctl {
 
 namespace {
-
-constexpr std::int64_t kRevocationKept = 30LL * 24 * 3600; // contract §4
 
 template <typename T>
 Result<T> or_error(Judged<T> judged) {
@@ -52,12 +51,15 @@ Result<PublishedName> published_name(std::string_view document) {
         if (!lease) return tl::unexpected(lease.error());
         return named(*kind, lease->audience, lease->issuer, lease->approval, lease->exp);
     }
-    case DocumentKind::revocation: break;
+    case DocumentKind::revocation:
+        break;
     }
     const auto event = or_error(parse_revocation(unverified->payload));
     if (!event) return tl::unexpected(event.error());
-    if (event->audience.size() != 1) return fail("document", "aud must name one host or group to be published");
-    return named(*kind, event->audience.front(), event->issuer, event->session, event->iat + kRevocationKept);
+    if (event->audience.size() != 1)
+        return fail("document", "aud must name one host or group to be published");
+    return named(*kind, event->audience.front(), event->issuer, event->session,
+                 event->iat + kRevokedUnknownFor);
 }
 
 } // namespace escort::ctl

@@ -1,5 +1,5 @@
-// What tells a published document apart from others, by its unverified claims: which of them it takes the place
-// of. Pure; whether it is genuine is for the host that receives it.
+// What tells a published document apart from others, by its unverified claims: which of them it takes the
+// place of. Pure; whether it is genuine is for the host that receives it.
 #pragma once
 
 #include "base/result.h"

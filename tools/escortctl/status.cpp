@@ -103,7 +103,8 @@ void print_sources(const Output& output, const json& status) {
                         {std::to_string(number_of(source, "documents"))},
                         {text_of(source, "last_error")}});
     if (rows.empty()) return;
-    std::vector<std::string> header{"SOURCE", "STATE", "ANSWERED", "LIST", "NEXT TRY", "DOCUMENTS", "LAST ERROR"};
+    std::vector<std::string> header{"SOURCE",   "STATE",     "ANSWERED",  "LIST",
+                                    "NEXT TRY", "DOCUMENTS", "LAST ERROR"};
     if (output.terminal) {
         output.out << '\n';
     } else {

@@ -25,7 +25,9 @@ TEST_CASE("answer: what is a compact JWS") {
         CAPTURE(bad);
         CHECK_FALSE(check_compact_jws(bad));
     }
-    CHECK_FALSE(check_compact_jws(std::string(17U << 20, 'a')));
+    const std::string large(16U << 20, 'a');
+    CHECK_FALSE(check_compact_jws(base64url_encode("{}") + "." + large + ".a"));
+    CHECK(check_compact_jws(base64url_encode("{}") + "." + large.substr(10) + ".a"));
 }
 
 TEST_CASE("answer: whether it is a list, by its header alone") {
@@ -61,11 +63,9 @@ TEST_CASE("answer: one document, or a JSON list of them") {
 TEST_CASE("answer: the SETs of a poll, RFC 8936") {
     const auto polled = sets_of(R"({"sets":{"a":"x","b":"y"},"moreAvailable":true})");
     REQUIRE(polled);
-    CHECK(polled->sets == std::vector<std::pair<std::string, std::string>>{{"a", "x"}, {"b", "y"}});
-    CHECK(polled->more);
+    CHECK(*polled == std::vector<std::pair<std::string, std::string>>{{"a", "x"}, {"b", "y"}});
     REQUIRE(sets_of(R"({"sets":{}})"));
-    CHECK_FALSE(sets_of(R"({"sets":{}})")->more);
-    for (const char* bad : {"", "[]", "{}", R"({"sets":[]})", R"({"sets":{"a":1}})", R"({"sets":{},"moreAvailable":1})"})
+    for (const char* bad : {"", "[]", "{}", R"({"sets":[]})", R"({"sets":{"a":1}})"})
         CHECK_FALSE(sets_of(bad));
 }
 

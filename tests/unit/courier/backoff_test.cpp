@@ -1,6 +1,7 @@
 #include "courier/backoff.h"
 
 #include <doctest/doctest.h>
+#include <initializer_list>
 
 using namespace escort::courier;
 

@@ -326,8 +326,6 @@ TEST_CASE("escortctl: usage, help, reserved names, and a daemon that isn't there
     CHECK(reserved.err == "escortctl: metrics: is not supported yet\n");
     CHECK(run_ctl(home, {"events", "--format", "ocsf", "--follow"}).err ==
           "escortctl: events: is not supported yet\n");
-    CHECK(run_ctl(home, {"document", "publish", "--to", "x", "f"}).err ==
-          "escortctl: document publish: is not supported yet\n");
 
     const Ran down = run_ctl(home, {"status"});
     CHECK(down.code == 3);

@@ -15,8 +15,9 @@ TEST_CASE("keys: a host's id is one part of a key, whatever it holds") {
 
 TEST_CASE("keys: watched are a host's own and its groups', and what is below") {
     CHECK(watched_keys("h", {}) == std::vector<std::string>{"host.h", "host.h.>"});
-    CHECK(watched_keys("h", {"prod", "t.1"}) ==
-          std::vector<std::string>{"host.h", "host.h.>", "group.prod", "group.prod.>", "group.t=2E1", "group.t=2E1.>"});
+    CHECK(watched_keys("h", {"prod", "t.1"}) == std::vector<std::string>{"host.h", "host.h.>", "group.prod",
+                                                                         "group.prod.>", "group.t=2E1",
+                                                                         "group.t=2E1.>"});
 }
 
 TEST_CASE("keys: where a document for an audience belongs") {
