@@ -12,8 +12,9 @@
 
 namespace escort {
 
-Result<std::string> read_file(const std::string& path, std::size_t limit) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+Result<std::string> read_file(const std::string& path, std::size_t limit, Follow follow) {
+    const int link = follow == Follow::no ? O_NOFOLLOW : 0;
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | link));
     if (!fd.valid()) return fail_errno(path, "open", errno);
     struct stat info {};
     if (::fstat(fd.get(), &info) != 0) return fail_errno(path, "stat", errno);

@@ -11,9 +11,12 @@
 
 namespace escort {
 
+enum class Follow { yes, no }; // a symbolic link at the path's end
+
 // The whole regular file (one of /proc too), at most `limit` bytes; a larger file, a FIFO or a device is an
-// error, never a partial read or a hang.
-[[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t limit);
+// error, never a partial read or a hang. Follow::no: a symbolic link is one, too.
+[[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t limit,
+                                            Follow follow = Follow::yes);
 
 // Writes to a temporary name in the same folder, fsyncs, renames over `path`, fsyncs the folder.
 [[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode);

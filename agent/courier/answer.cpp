@@ -3,6 +3,7 @@
 #include "approvals/base64url.h"
 #include "approvals/document.h"
 #include "approvals/jws.h"
+#include "approvals/strict_json.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -13,7 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLongestJti = 1024; // contract §4: a string
+constexpr std::size_t kLongestSet = std::size_t{64} << 10; // bytes
+constexpr std::size_t kLongestJti = 1024;                  // contract §4: a string
 
 json parse(std::string_view text) {
     return json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -57,22 +59,50 @@ bool is_list(std::string_view jws) {
     return typ != header.end() && typ->is_string() && typ->get_ref<const std::string&>() == kApprovalsType;
 }
 
-Result<std::vector<std::string>> documents_of(std::string_view body) {
+namespace {
+
+// A JSON list of strings without escapes, which a compact JWS never needs: no tree of whatever a server sends
+// is built.
+Result<std::vector<std::string>> strings_of(std::string_view list) {
     const std::string where = "answer";
-    const auto first = body.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return fail(where, "is empty");
-    std::vector<std::string> documents;
-    if (body[first] != '[') {
-        documents.emplace_back(document_bytes(body.substr(first)));
-    } else {
-        json list = parse(body);
-        if (!list.is_array()) return fail(where, "is no JSON list");
-        if (list.size() > kMostDocuments)
+    std::vector<std::string> strings;
+    const auto skip = [&] { list.remove_prefix(std::min(list.find_first_not_of(" \t\r\n"), list.size())); };
+    const auto take = [&](char c) {
+        skip();
+        const bool there = list.starts_with(c);
+        if (there) list.remove_prefix(1);
+        return there;
+    };
+    if (!take('[')) return fail(where, "is no JSON list");
+    for (bool more = !take(']'); more;) {
+        if (strings.size() == kMostDocuments)
             return fail(where, "holds more than " + std::to_string(kMostDocuments) + " documents");
-        for (auto& item : list) {
-            if (!item.is_string()) return fail(where, "is a JSON list of something else than strings");
-            documents.push_back(std::move(item.get_ref<std::string&>()));
-        }
+        if (!take('"')) return fail(where, "is a JSON list of something else than strings");
+        const auto end = list.find_first_of("\"\\");
+        if (end == std::string_view::npos || list[end] != '"')
+            return fail(where, "is a JSON list of something else than documents");
+        strings.emplace_back(list.substr(0, end));
+        list.remove_prefix(end + 1);
+        more = take(',');
+        if (!more && !take(']')) return fail(where, "is no JSON list");
+    }
+    skip();
+    if (!list.empty()) return fail(where, "is no JSON list");
+    return strings;
+}
+
+} // namespace
+
+Result<std::vector<std::string>> documents_of(std::string_view body) {
+    const auto first = body.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) return fail("answer", "is empty");
+    std::vector<std::string> documents;
+    if (body[first] == '[') {
+        auto list = strings_of(body);
+        if (!list) return list;
+        documents = std::move(*list);
+    } else {
+        documents.emplace_back(document_bytes(body.substr(first)));
     }
     for (const auto& document : documents)
         if (auto good = check_compact_jws(document); !good) return tl::unexpected(good.error());
@@ -81,8 +111,10 @@ Result<std::vector<std::string>> documents_of(std::string_view body) {
 
 Result<std::vector<std::pair<std::string, std::string>>> sets_of(std::string_view body) {
     const std::string where = "answer";
-    json answer = parse(body);
-    if (!answer.is_object()) return fail(where, "is no JSON object (RFC 8936 section 2.3)");
+    auto parsed =
+        parse_strict(body, {.depth = 2, .string_bytes = kLongestSet, .list_entries = kMostDocuments});
+    if (!parsed) return fail(where, parsed.error().text());
+    json& answer = *parsed;
     std::vector<std::pair<std::string, std::string>> polled;
     const auto sets = answer.find("sets");
     if (sets == answer.end() || !sets->is_object()) return fail(where, "its sets is no object");

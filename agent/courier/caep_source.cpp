@@ -8,9 +8,10 @@ namespace escort::courier {
 
 namespace {
 
-constexpr std::size_t kMostBytes = std::size_t{4} << 20;
+constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 constexpr std::size_t kMostEvents = 100;
-constexpr std::uint64_t kGapMs = 100; // between requests, whatever the server says
+constexpr std::uint64_t kGapMs = 100;     // between requests, whatever the server says
+constexpr std::uint64_t kAgainMs = 1'000; // where nothing of it was new
 constexpr std::size_t kTokenBytes = 16'384;
 constexpr std::chrono::seconds kPatience{300}; // RFC 8936 leaves it to the transmitter
 
@@ -61,6 +62,7 @@ Next CaepSource::take(const HttpAnswer& answer) {
     // What the request told is told: the answer says that it arrived.
     acknowledge_.clear();
     refuse_.clear();
+    const auto before = told_.report().documents;
     for (const auto& [jti, set] : *polled) {
         if (auto good = check_compact_jws(set); !good) {
             refuse_.push_back(jti);
@@ -70,8 +72,11 @@ Next CaepSource::take(const HttpAnswer& answer) {
             return {rest, taken.error().text()}; // unacknowledged: it comes again
         acknowledge_.push_back(jti);
     }
-    at_once_ = !acknowledge_.empty() || !refuse_.empty(); // acknowledge without waiting
-    return {at_once_ || held ? kGapMs : rest, ""};
+    // Acknowledged without waiting; but a transmitter that sends the same again, whatever it is told, has
+    // time.
+    const bool something_new = told_.report().documents > before;
+    at_once_ = !acknowledge_.empty() || !refuse_.empty();
+    return {something_new || held ? kGapMs : at_once_ ? jittered_ms(kAgainMs, ground_.random()) : rest, ""};
 }
 
 } // namespace escort::courier

@@ -9,18 +9,30 @@
 #include <csignal>
 #include <cstdio>
 #include <random>
+#include <sys/inotify.h>
 #include <systemd/sd-daemon.h>
 
 namespace escort::courier {
 
 namespace {
 
-constexpr std::uint64_t kReportMs = 100; // changes that come together are written once
+constexpr std::uint64_t kReportMs = 100;      // changes that come together are written once
+constexpr std::uint64_t kAgainMs = 5'000;     // where it could not be written
+constexpr std::uint64_t kTrustMs = 5'000;     // after a key has changed
+constexpr std::uint64_t kOnceMoreMs = 60'000; // after that
 constexpr mode_t kReportMode = 0644;
 
 sd_event* new_loop() {
     sd_event* loop = nullptr;
     return sd_event_default(&loop) >= 0 ? loop : nullptr;
+}
+
+// Digits aside: how many milliseconds it took makes no other error.
+bool same_error(std::string one, std::string other) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    std::erase_if(one, is_digit);
+    std::erase_if(other, is_digit);
+    return one == other;
 }
 
 int on_signal(sd_event_source* source, const signalfd_siginfo*, void*) {
@@ -92,6 +104,7 @@ int Courier::run() {
         return 0;
     }
     (void)sd_event_set_watchdog(loop_.get(), 1);
+    watch_trust();
     write_report();
     sd_notify(0, "READY=1");
     for (auto& source : sources_)
@@ -99,6 +112,27 @@ int Courier::run() {
     const int result = sd_event_loop(loop_.get());
     sd_notify(0, "STOPPING=1");
     return result < 0 ? 1 : 0;
+}
+
+// What the daemon has refused for want of a key it would never be offered again: a source tells of changes
+// alone. The daemon reads its keys when it is told to, some time after they have changed: so twice.
+void Courier::watch_trust() {
+    again_ = std::make_unique<Alarm>(loop_.get(), [this] {
+        handover_.forget();
+        for (auto& source : sources_)
+            source->ask_again();
+        if (asked_again_++ == 0) again_->in_ms(kOnceMoreMs);
+    });
+    const auto changed = [](sd_event_source*, const inotify_event*, void* self) {
+        auto& courier = *static_cast<Courier*>(self);
+        courier.asked_again_ = 0;
+        courier.again_->in_ms(kTrustMs);
+        return 0;
+    };
+    sd_event_source* source = nullptr;
+    if (sd_event_add_inotify(loop_.get(), &source, settings_.paths.trust.c_str(),
+                             IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR, changed, this) >= 0)
+        trust_.reset(source);
 }
 
 CourierReport Courier::report() const {
@@ -112,25 +146,26 @@ CourierReport Courier::report() const {
 // Once for each change, not for each try: the journal is read by people.
 void Courier::tell_journal(const SourceReport& before, const SourceReport& now) {
     if (now.state == SourceState::failing &&
-        (before.state != SourceState::failing || before.last_error != now.last_error))
+        (before.state != SourceState::failing || !same_error(before.last_error, now.last_error)))
         (void)std::fprintf(stderr, "<4>%s: %s\n", now.name.c_str(), now.last_error.c_str());
     else if (now.state == SourceState::working && before.state != SourceState::working)
         (void)std::fprintf(stderr, "<6>%s: works\n", now.name.c_str());
-    else if (now.state == SourceState::working && now.last_error != before.last_error)
+    else if (now.state == SourceState::working && !same_error(now.last_error, before.last_error))
         (void)std::fprintf(stderr, "<4>%s: %s\n", now.name.c_str(), now.last_error.c_str());
 }
 
 void Courier::write_report() {
     const CourierReport now = report();
-    if (now == written_) return;
+    if (now == written_ && !report_failing_) return;
     for (std::size_t i = 0; i < now.sources.size(); i++)
         tell_journal(i < written_.sources.size() ? written_.sources[i] : SourceReport{}, now.sources[i]);
-    written_ = now;
     const auto written = write_file_atomically(report_path(settings_.paths.run), to_json(now), kReportMode);
     if (!written && !report_failing_)
         (void)std::fprintf(stderr, "<4>%s: `escortctl status` knows nothing of the sources\n",
                            written.error().text().c_str());
     report_failing_ = !written;
+    written_ = now;
+    if (!written) report_due_ = report_soon_->in_ms(kAgainMs);
 }
 
 } // namespace escort::courier

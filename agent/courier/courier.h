@@ -24,6 +24,7 @@ class Courier {
 
   private:
     void add_sources();
+    void watch_trust();
     void write_report();
     void tell_journal(const SourceReport& before, const SourceReport& now);
     [[nodiscard]] CourierReport report() const;
@@ -39,6 +40,9 @@ class Courier {
     std::vector<std::unique_ptr<Source>> sources_;
     std::vector<EventSource> signals_;
     std::unique_ptr<Alarm> report_soon_;
+    EventSource trust_;
+    std::unique_ptr<Alarm> again_;
+    unsigned asked_again_ = 0; // since the keys have changed
     bool report_due_ = false;
     bool report_failing_ = false;
     std::uint64_t started_ns_ = 0;

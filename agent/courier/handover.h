@@ -30,6 +30,9 @@ class Handover {
     // refuses; put again it is handed over, maybe a second time.
     [[nodiscard]] Result<bool> put(std::string_view document, Durable durable);
 
+    // What comes again is put again.
+    void forget() { remembered_.clear(), order_.clear(); }
+
   private:
     [[nodiscard]] Status make_room(std::size_t bytes);
 

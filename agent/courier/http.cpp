@@ -14,6 +14,8 @@ constexpr std::chrono::seconds kConnect{10};
 constexpr std::chrono::seconds kSlow{15};   // below kSlowest for so long: given up
 constexpr std::chrono::seconds kWhole{120}; // beyond the patience, for the whole answer
 constexpr long kSlowest = 256;              // bytes a second
+constexpr long kKeepIdle = 15;              // seconds
+constexpr long kKeepInterval = 5;           // seconds, nine times
 constexpr std::size_t kHeaderBytes = std::size_t{64} << 10;
 
 struct EasyFree {
@@ -68,8 +70,7 @@ struct Http::Transfer {
         if (transfer.too_large) return 0;
         const std::string_view line(data, size);
         HttpAnswer& answer = transfer.answer;
-        (void)(set_name(line, "etag", answer.etag) || set_name(line, "retry-after", answer.retry_after) ||
-               set_name(line, "preference-applied", answer.preference_applied));
+        (void)(set_name(line, "etag", answer.etag) || set_name(line, "retry-after", answer.retry_after));
         return size;
     }
 };
@@ -162,7 +163,11 @@ Status Http::send(const HttpRequest& request, Done done) {
     set(CURLOPT_WRITEDATA, transfer.get());
     set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
     set(CURLOPT_HEADERDATA, transfer.get());
-    set(CURLOPT_TCP_KEEPALIVE, 1L);
+    set(CURLOPT_QUICK_EXIT, 1L); // a resolver that hangs is left behind, not waited for
+    set(CURLOPT_TCP_KEEPALIVE,
+        1L); // a held request whose connection was cut on the way: noticed within a minute
+    set(CURLOPT_TCP_KEEPIDLE, kKeepIdle);
+    set(CURLOPT_TCP_KEEPINTVL, kKeepInterval);
     if (!request.tls.ca.empty()) {
         set(CURLOPT_CAINFO, request.tls.ca.c_str());
         set(CURLOPT_CAPATH, static_cast<const char*>(nullptr)); // that authority alone

@@ -34,10 +34,9 @@ struct HttpAnswer {
     std::string error;
     std::string body;
     std::string etag;
-    std::string redirect;           // an absolute address, for 3xx
-    std::string retry_after;        // as sent (RFC 9110 §10.2.3)
-    std::string preference_applied; // RFC 7240 §3
-    double seconds = 0;             // from the request, sent, to the answer's first byte
+    std::string redirect;    // an absolute address, for 3xx
+    std::string retry_after; // as sent (RFC 9110 §10.2.3)
+    double seconds = 0;      // from the request, sent, to the answer's first byte
 };
 
 class Http {

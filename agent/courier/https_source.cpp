@@ -9,16 +9,17 @@ namespace escort::courier {
 
 namespace {
 
+constexpr double kSoonMs = 250;
+
 void replace_all(std::string& text, std::string_view what, const std::string& by) {
     for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
         text.replace(at, what.size(), by);
 }
 
-// Was the request held until there was something to say? Servers should say so (RFC 7240 §3), some only do
-// it.
+// Did the server hold the request as long as it was asked to? Whether it says so (RFC 7240 §3) counts for
+// nothing: a cache in between repeats what it says.
 bool was_held(const HttpAnswer& answer, std::int64_t wait_s) {
-    return answer.preference_applied.find("wait") != std::string::npos ||
-           (wait_s > 1 && answer.seconds >= static_cast<double>(wait_s) * 0.8);
+    return answer.seconds >= static_cast<double>(wait_s) * 0.8;
 }
 
 } // namespace
@@ -62,20 +63,24 @@ Result<HttpRequest> HttpsSource::ask() const {
 }
 
 Next HttpsSource::take(const HttpAnswer& answer) {
-    const bool at_once = etag_.empty(); // nothing was taken yet, and no wait asked for
-    const bool soon =
-        settings_.wait_s > 0 && (at_once ? !answer.etag.empty() : was_held(answer, settings_.wait_s));
-    const std::uint64_t next =
-        soon ? static_cast<std::uint64_t>(ground_.random() * 250)
-             : jittered_ms(static_cast<std::uint64_t>(settings_.interval_s) * 1000, ground_.random());
+    const auto interval =
+        jittered_ms(static_cast<std::uint64_t>(settings_.interval_s) * 1000, ground_.random());
+    const auto soon = static_cast<std::uint64_t>(ground_.random() * kSoonMs);
+    const bool asked_to_hold = settings_.wait_s > 0 && !etag_.empty();
     // A server that has nothing for this host says so by an empty answer (204), or an empty list.
-    if (answer.status == 304 || answer.status == 204) return {next, ""};
+    if (answer.status == 304 || answer.status == 204)
+        return {asked_to_hold && was_held(answer, settings_.wait_s) ? soon : interval, ""};
     const auto documents = documents_of(answer.body);
-    if (!documents) return {next, documents.error().text()};
+    if (!documents) return {interval, documents.error().text()};
+    const auto before = told_.report().documents;
     if (auto taken = hand_over(ground_, told_, *documents, Handover::Durable::no); !taken)
-        return {next, taken.error().text()};
+        return {interval, taken.error().text()};
+    // With something new, or with what there was at the start, a server that holds requests is asked at once
+    // again.
+    const bool first = etag_.empty() && !answer.etag.empty();
     etag_ = answer.etag;
-    return {next, ""};
+    const bool something_new = first || (asked_to_hold && told_.report().documents > before);
+    return {settings_.wait_s > 0 && something_new ? soon : interval, ""};
 }
 
 } // namespace escort::courier

@@ -15,6 +15,7 @@ class HttpsSource final : public Source {
     HttpsSource(escort::HttpsSource settings, std::string url, const Ground& ground);
 
     void start() override { poll_.start(); }
+    void ask_again() override { etag_.clear(), poll_.start(); }
     [[nodiscard]] const SourceReport& report() const override { return told_.report(); }
 
   private:

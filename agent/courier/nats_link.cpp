@@ -13,6 +13,7 @@
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 
 namespace escort::courier {
@@ -24,8 +25,9 @@ constexpr std::int64_t kHeartbeatNs = 10'000'000'000;
 constexpr std::int64_t kPingMs = 20'000;
 constexpr int kPingsOut = 2;
 constexpr std::size_t kQueuedBytes = std::size_t{32} << 20; // more waits in cnats, then in the server
-constexpr int kPendingBytes = 32 << 20;
-constexpr std::chrono::milliseconds kPause{500}; // before the keys are watched anew
+constexpr int kPendingBytes = 32 << 20;                     // of all keys
+constexpr int kPendingMessages = 2048;                      // of each
+constexpr std::chrono::milliseconds kPause{500};            // before the keys are watched anew
 
 // Unique among all of the stream's consumers; no host can guess another's.
 std::string consumer_name() {
@@ -53,8 +55,11 @@ struct NatsLink::Shared {
 
     void post(NatsEvent event) {
         std::unique_lock lock(mutex);
-        space.wait(lock, [&] { return bytes < kQueuedBytes || stopping; });
-        bytes += event.bytes.size();
+        // Only what comes without end waits for room: a callback of another kind may be what ends the wait.
+        if (event.kind == NatsEvent::Kind::document)
+            space.wait(lock, [&] { return bytes < kQueuedBytes || stopping; });
+        if (stopping) return;
+        bytes += sizeof event + event.key.size() + event.bytes.size() + event.text.size();
         events.push_back(std::move(event));
         wake_loop();
     }
@@ -92,44 +97,57 @@ struct NatsLink::Shared {
     [[nodiscard]] Result<NatsOptions> options();
     [[nodiscard]] Status watch(natsConnection* connection, std::vector<NatsSubscription>& into);
 
-    static void on_connected(natsConnection*, void* self) { static_cast<Shared*>(self)->set_connected(true); }
-    static void on_disconnected(natsConnection* connection, void* self) {
-        auto& shared = *static_cast<Shared*>(self);
-        shared.set_connected(false);
-        shared.say(NatsEvent::Kind::trouble,
-                   "the connection is lost: " + nats_error(connection, NATS_CONNECTION_DISCONNECTED));
+    // What cnats' callbacks are given. Never freed (16 bytes a link): nothing says when the last of them has
+    // returned.
+    using Handle = std::weak_ptr<Shared>;
+    Handle* handle = nullptr;
+    static std::shared_ptr<Shared> of(void* handle) { return static_cast<Handle*>(handle)->lock(); }
+
+    static void on_connected(natsConnection*, void* handle) {
+        if (const auto shared = of(handle)) shared->set_connected(true);
     }
-    static void on_closed(natsConnection*, void* self) {
-        auto& shared = *static_cast<Shared*>(self);
-        const std::lock_guard lock(shared.mutex);
-        shared.closed = true;
-        shared.work.notify_all();
+    static void on_disconnected(natsConnection* connection, void* handle) {
+        const auto shared = of(handle);
+        if (!shared) return;
+        shared->set_connected(false);
+        shared->say(NatsEvent::Kind::trouble,
+                    "the connection is lost: " + nats_error(connection, NATS_CONNECTION_DISCONNECTED));
     }
-    static void on_error(natsConnection* connection, natsSubscription*, natsStatus status, void* self) {
-        auto& shared = *static_cast<Shared*>(self);
+    static void on_closed(natsConnection*, void* handle) {
+        const auto shared = of(handle);
+        if (!shared) return;
+        const std::lock_guard lock(shared->mutex);
+        shared->closed = true;
+        shared->work.notify_all();
+    }
+    static void on_error(natsConnection* connection, natsSubscription*, natsStatus status, void* handle) {
+        const auto shared = of(handle);
+        if (!shared) return;
         if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH || status == NATS_SLOW_CONSUMER)
-            shared.watch_anew();
+            shared->watch_anew();
         else
-            shared.refuses(nats_error(connection, status));
+            shared->refuses(nats_error(connection, status));
     }
-    static std::int64_t on_delay(natsConnection* connection, int, void* self) {
-        auto& shared = *static_cast<Shared*>(self);
-        shared.say(NatsEvent::Kind::trouble,
-                   "no server can be reached: " + nats_error(connection, NATS_NO_SERVER));
-        return static_cast<std::int64_t>(shared.delay_ms());
+    static std::int64_t on_delay(natsConnection* connection, int, void* handle) {
+        const auto shared = of(handle);
+        if (!shared) return 0;
+        shared->say(NatsEvent::Kind::trouble,
+                    "no server can be reached: " + nats_error(connection, NATS_NO_SERVER));
+        return static_cast<std::int64_t>(shared->delay_ms());
     }
-    static void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* self) {
+    static void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* handle) {
         const NatsMessage message(raw);
-        auto& shared = *static_cast<Shared*>(self);
+        const auto shared = of(handle);
+        if (!shared) return;
         const char* operation = nullptr; // DEL or PURGE: the key has no value any more
         if (natsMsgHeader_Get(raw, "KV-Operation", &operation) == NATS_OK && operation != nullptr) return;
         std::string_view key = natsMsg_GetSubject(raw);
-        if (const auto prefix = "$KV." + shared.target.source.bucket + "."; key.starts_with(prefix))
+        if (const auto prefix = "$KV." + shared->target.source.bucket + "."; key.starts_with(prefix))
             key.remove_prefix(prefix.size());
-        shared.post({NatsEvent::Kind::document,
-                     std::string(key),
-                     std::string(natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))),
-                     {}});
+        shared->post({NatsEvent::Kind::document,
+                      std::string(key),
+                      std::string(natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))),
+                      {}});
     }
 };
 
@@ -146,11 +164,11 @@ Result<NatsOptions> NatsLink::Shared::options() {
     set(natsOptions_SetMaxPingsOut, kPingsOut);
     set(natsOptions_SetMaxReconnect, -1);
     set(natsOptions_UseGlobalMessageDelivery, true);
-    set(natsOptions_SetCustomReconnectDelay, on_delay, this);
-    set(natsOptions_SetReconnectedCB, on_connected, this);
-    set(natsOptions_SetDisconnectedCB, on_disconnected, this);
-    set(natsOptions_SetClosedCB, on_closed, this);
-    set(natsOptions_SetErrorHandler, on_error, this);
+    set(natsOptions_SetCustomReconnectDelay, on_delay, handle);
+    set(natsOptions_SetReconnectedCB, on_connected, handle);
+    set(natsOptions_SetDisconnectedCB, on_disconnected, handle);
+    set(natsOptions_SetClosedCB, on_closed, handle);
+    set(natsOptions_SetErrorHandler, on_error, handle);
     if (status != NATS_OK) return fail("nats", nats_error(nullptr, status));
     return made;
 }
@@ -162,6 +180,8 @@ Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubsc
     const JetStream stream(raw);
     const std::string name = "KV_" + target.source.bucket;
     for (const auto& key : target.keys) {
+        if (const std::lock_guard lock(mutex); stopping || closed)
+            return fail("nats", "the connection is over");
         const std::string subject = "$KV." + target.source.bucket + "." + key;
         const std::string consumer = consumer_name();
         jsSubOptions options;
@@ -177,13 +197,14 @@ Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubsc
         options.Config.Replicas = 1;
         natsSubscription* subscription = nullptr;
         jsErrCode code = static_cast<jsErrCode>(0);
-        status = js_Subscribe(&subscription, stream.get(), subject.c_str(), on_message, this, nullptr,
+        status = js_Subscribe(&subscription, stream.get(), subject.c_str(), on_message, handle, nullptr,
                               &options, &code);
         if (status != NATS_OK)
             return fail("key " + key, nats_error(nullptr, status),
                         "does the bucket exist, and may this host read its own keys?");
         into.emplace_back(subscription);
-        (void)natsSubscription_SetPendingLimits(subscription, -1, kPendingBytes);
+        (void)natsSubscription_SetPendingLimits(subscription, kPendingMessages,
+                                                kPendingBytes / static_cast<int>(target.keys.size()));
     }
     return {};
 }
@@ -222,8 +243,6 @@ void NatsLink::Shared::run() {
     watched.clear();
     if (given_up) say(NatsEvent::Kind::ended, nats_error(connection.get(), NATS_CONNECTION_CLOSED));
     natsConnection_Close(connection.get());
-    lock.lock();
-    work.wait_for(lock, std::chrono::seconds(5), [&] { return closed; }); // no callback comes after that one
 }
 
 NatsLink::NatsLink(sd_event* loop, NatsTarget target, std::function<void(NatsEvent&)> on_event,
@@ -234,15 +253,10 @@ NatsLink::NatsLink(sd_event* loop, NatsTarget target, std::function<void(NatsEve
 }
 
 NatsLink::~NatsLink() {
-    wake_.reset();
-    if (!worker_.joinable()) return;
-    {
-        const std::lock_guard lock(shared_->mutex);
-        shared_->stopping = true;
-        shared_->work.notify_all();
-        shared_->space.notify_all();
-    }
-    worker_.join();
+    const std::lock_guard lock(shared_->mutex);
+    shared_->stopping = true;
+    shared_->work.notify_all();
+    shared_->space.notify_all();
 }
 
 Status NatsLink::start() {
@@ -251,7 +265,8 @@ Status NatsLink::start() {
     const int error = sd_event_add_io(loop_, &source, shared_->wake.get(), EPOLLIN, on_wake, this);
     if (error < 0) return fail_errno("nats", "watch", -error);
     wake_.reset(source);
-    worker_ = std::thread([shared = shared_] { shared->run(); });
+    shared_->handle = new Shared::Handle(shared_);
+    std::thread([shared = shared_] { shared->run(); }).detach();
     return {};
 }
 

@@ -16,7 +16,6 @@
 #include <memory>
 #include <string>
 #include <systemd/sd-event.h>
-#include <thread>
 #include <vector>
 
 namespace escort::courier {
@@ -46,7 +45,8 @@ class NatsLink {
     // gives the wait before each try to connect or to watch again; it is called from other threads.
     NatsLink(sd_event* loop, NatsTarget target, std::function<void(NatsEvent&)> on_event,
              std::function<std::uint64_t()> delay_ms);
-    ~NatsLink(); // waits for the threads: milliseconds, or the rest of a connect (10 s for each server)
+    ~NatsLink(); // waits for no thread: each goes by itself, at the end of what it is waiting for (a connect:
+                 // 10 s)
     NatsLink(const NatsLink&) = delete;
     NatsLink& operator=(const NatsLink&) = delete;
 
@@ -63,7 +63,6 @@ class NatsLink {
     std::function<void(NatsEvent&)> on_event_;
     std::shared_ptr<Shared> shared_;
     EventSource wake_;
-    std::thread worker_;
 };
 
 } // namespace escort::courier

@@ -43,6 +43,7 @@ NatsSource::NatsSource(escort::NatsSource settings, const Ground& ground)
       told_(name_of(settings_), ground),
       again_(ground.loop, [this] { connect(); }),
       refresh_(ground.loop, [this] {
+          undelivered_ = false;
           if (link_) link_->refresh();
       }) {}
 
@@ -74,7 +75,7 @@ void NatsSource::on_event(NatsEvent& event) {
     switch (event.kind) {
     case NatsEvent::Kind::watching:
         backoff_.succeeded();
-        told_.works(0);
+        if (!undelivered_) told_.works(0);
         return;
     case NatsEvent::Kind::trouble:
         told_.fails(event.text, 0);
@@ -90,10 +91,10 @@ void NatsSource::on_event(NatsEvent& event) {
         return told_.remarks("key " + event.key + ": " + good.error().text());
     if (auto taken = hand_over(ground_, told_, {event.bytes}, Handover::Durable::no); !taken) {
         told_.fails(taken.error().text(), kRefreshMs);
-        refresh_.in_ms(kRefreshMs);
+        if (!undelivered_) undelivered_ = refresh_.in_ms(kRefreshMs);
         return;
     }
-    told_.works(0);
+    if (!undelivered_) told_.works(0);
 }
 
 void NatsSource::fails(const std::string& why) {

@@ -14,6 +14,7 @@ class NatsSource final : public Source {
     NatsSource(escort::NatsSource settings, const Ground& ground);
 
     void start() override;
+    void ask_again() override { refresh_.in_ms(0); }
     [[nodiscard]] const SourceReport& report() const override { return told_.report(); }
 
   private:
@@ -29,7 +30,8 @@ class NatsSource final : public Source {
     Alarm again_;     // a (new) link
     Alarm refresh_;   // what found no room in the spool
     std::unique_ptr<NatsLink> link_;
-    std::string stamp_; // of the TLS files and credentials that the link was made with
+    bool undelivered_ = false; // something found no room in the spool, and was not asked for again yet
+    std::string stamp_;        // of the TLS files and credentials that the link was made with
 };
 
 } // namespace escort::courier

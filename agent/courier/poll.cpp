@@ -65,6 +65,7 @@ Poll::Poll(const Ground& ground, Told& told, Ask ask, Judge judge)
       alarm_(ground.loop, [this] { send(); }) {}
 
 void Poll::start() {
+    http_.cancel();
     alarm_.in_ms(static_cast<std::uint64_t>(ground_.random() * kStartMs));
 }
 

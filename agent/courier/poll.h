@@ -28,7 +28,7 @@ class Poll {
     // All must outlive this.
     Poll(const Ground& ground, Told& told, Ask ask, Judge judge);
 
-    // The first request comes within kStartMs.
+    // The next request, the first or not, comes within kStartMs; one that is under way is given up.
     void start();
 
   private:

@@ -59,7 +59,8 @@ std::vector<AllowedCall> table() {
     add(calls, "descriptors", {"dup", "dup2", "dup3", "fcntl", "pipe", "pipe2", "close_range", "eventfd2"});
     add(calls, "the event loop; libraries' waits",
         {"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select",
-         "pselect6", "timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd4"});
+         "pselect6", "timerfd_create", "timerfd_settime", "timerfd_gettime", "signalfd4", "inotify_init1",
+         "inotify_add_watch", "inotify_rm_watch"});
     add(calls, "connections",
         {"bind", "connect", "getsockname", "getpeername", "getsockopt", "setsockopt", "sendto", "sendmsg",
          "sendmmsg", "recvfrom", "recvmsg", "recvmmsg", "shutdown"});

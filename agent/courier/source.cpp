@@ -5,6 +5,9 @@
 #include "courier/answer.h"
 #include "policy/utf8.h"
 
+#include <algorithm>
+#include <fmt/format.h>
+
 namespace escort::courier {
 
 namespace {
@@ -52,6 +55,17 @@ void Told::remarks(std::string_view why) {
     ground_.report_changed();
 }
 
+bool Told::may_take() {
+    const std::uint64_t now = boot_ns();
+    if (allowance_ns_ != 0)
+        allowance_ = std::min(kAtOnce, allowance_ + kEachSecond * static_cast<double>(now - allowance_ns_) /
+                                                        static_cast<double>(kNsPerSecond));
+    allowance_ns_ = now;
+    if (allowance_ < 1) return false;
+    allowance_ -= 1;
+    return true;
+}
+
 void Told::took(std::string_view document, bool is_new) {
     if (is_list(document)) report_.last_list_ns = boot_ns();
     if (is_new) report_.documents++;
@@ -61,6 +75,9 @@ void Told::took(std::string_view document, bool is_new) {
 Status hand_over(const Ground& ground, Told& told, const std::vector<std::string>& documents,
                  Handover::Durable durable) {
     for (const auto& document : documents) {
+        if (!told.may_take())
+            return fail("documents",
+                        fmt::format("more than {} a second: the rest must wait", Told::kEachSecond));
         const auto put = ground.handover->put(document, durable);
         if (!put) return tl::unexpected(put.error());
         told.took(document, *put);

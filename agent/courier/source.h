@@ -31,6 +31,8 @@ class Source {
 
     // From now on documents come, until it is destroyed.
     virtual void start() = 0;
+    // Everything that the source has is to be handed over once more.
+    virtual void ask_again() {}
     [[nodiscard]] virtual const SourceReport& report() const = 0;
 };
 
@@ -45,6 +47,11 @@ class Told {
     void fails(std::string_view why, std::uint64_t next_try_ms);
     // Something was wrong that is not the source's: it goes on working.
     void remarks(std::string_view why);
+    // May one more document be handed over now? So many at once, and so many a second: what a source that has
+    // gone mad sends must leave the spool to the others.
+    static constexpr double kAtOnce = 1024;
+    static constexpr double kEachSecond = 50;
+    [[nodiscard]] bool may_take();
     // A document was handed to the spool, or was there already.
     void took(std::string_view document, bool is_new);
     [[nodiscard]] const SourceReport& report() const { return report_; }
@@ -52,6 +59,8 @@ class Told {
   private:
     const Ground& ground_;
     SourceReport report_;
+    double allowance_ = kAtOnce;
+    std::uint64_t allowance_ns_ = 0; // when it was counted last
 };
 
 // Puts each of `documents` into the spool and counts it; at the first that finds no room it stops.

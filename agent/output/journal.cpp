@@ -52,8 +52,10 @@ bool Journal::write(const Record& record) {
     std::string datagram = encode(record, context_);
     flush(); // what waits goes first
     if (queue_.empty() && send(datagram) == Sent::yes) return true;
-    // What sessions run may fill half of the queue: the other half is for verdicts.
-    const std::size_t share = record.event == Event::session_exec ? 2 : 1;
+    // What sessions run, and what strangers put into the spool, may fill half of the queue: the other half is
+    // for verdicts.
+    const std::size_t share =
+        record.event == Event::session_exec || record.event == Event::document_refused ? 2 : 1;
     const bool full =
         queue_.size() >= kQueueRecords / share || queue_bytes_ + datagram.size() > kQueueBytes / share;
     if (full) {

@@ -35,8 +35,8 @@ class Activity {
 
     // Writes what the ring holds, as far as the journal takes it: the rest stays in the ring, which has more
     // room, and the kernel counts what finds none. To be called after the lifecycle ring has been drained,
-    // which tells of the sessions; a record of a session that is unknown all the same waits for the next call,
-    // and is then written with the session's id alone. True: nothing is left in the ring.
+    // which tells of the sessions; a record of a session that is unknown all the same waits for the next
+    // call, and is then written with the session's id alone. True: nothing is left in the ring.
     bool drain();
     // Once a second: drains, and tells of what was not recorded, at most once a minute of each session.
     void tick(std::uint64_t now_boot_ns);
@@ -66,7 +66,8 @@ class Activity {
     const Rulebook& rulebook_;
     std::unique_ptr<ring_buffer, Free> ring_;
     std::vector<ExecRecord> waiting_; // of sessions that nobody has told of yet
-    std::map<std::uint64_t, SessionRecord> over_early_; // over while records of theirs may still be in the ring
+    std::map<std::uint64_t, SessionRecord>
+        over_early_; // over while records of theirs may still be in the ring
     std::map<std::uint64_t, Told> over_;
     Told full_;                    // records that found no room, of all sessions
     std::uint64_t over_seen_ = 0;  // of all sessions, when they were last looked at

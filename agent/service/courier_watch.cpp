@@ -10,6 +10,8 @@ namespace escort {
 
 namespace {
 
+constexpr std::size_t kLongestWhy = 512; // bytes, and the last name
+
 nlohmann::json seconds_since(std::uint64_t then_ns, std::uint64_t now_ns) {
     if (then_ns == 0) return nullptr;
     return now_ns > then_ns ? (now_ns - then_ns) / kNsPerSecond : 0;
@@ -34,16 +36,16 @@ void CourierWatch::read() {
     stamp_ = std::move(stamp);
     report_.reset();
     unreadable_.clear();
-    const auto content = read_file(path_, kReportLimit);
+    const auto content = read_file(path_, kReportLimit, Follow::no); // its folder is the courier's
     if (!content) {
-        unreadable_ = content.error().text();
+        unreadable_ = "escort-courier's report can't be read";
         return;
     }
     auto parsed = parse_report(*content);
     if (parsed)
         report_ = std::move(*parsed);
     else
-        unreadable_ = "its report can't be read: " + parsed.error().text();
+        unreadable_ = "escort-courier's report can't be read";
 }
 
 void CourierWatch::tick(std::uint64_t now_boot_ns) {
@@ -57,14 +59,15 @@ void CourierWatch::tick(std::uint64_t now_boot_ns) {
         health_.recover("courier");
         return;
     }
+    // Names from the settings, nothing from the report: what a courier says must not become an entry of the
+    // journal's for each time that it says it otherwise.
     std::string why = unreadable_;
-    if (report_)
-        for (const auto& source : report_->sources)
-            why += (why.empty() ? "" : "; ") + source.name + ": " +
-                   (source.last_error.empty() ? "has not answered yet" : source.last_error);
-    health_.degrade("courier", fmt::format("no source has worked for {} s: {}", settings_.stale_after_s, why),
-                    "systemctl status escort-courier; lists in force end at their own time, and what they "
-                    "approve with them");
+    for (std::size_t i = 0; i < settings_.sources.size() && why.size() < kLongestWhy; i++)
+        why += (why.empty() ? "" : "; ") + name_of(settings_.sources[i]);
+    health_.degrade(
+        "courier", fmt::format("no source has worked for {} s: {}", settings_.stale_after_s, why),
+        "`escortctl status` has each one's error; lists in force end at their own time, and what they "
+        "approve with them");
 }
 
 nlohmann::json CourierWatch::sources_json(std::uint64_t now_boot_ns) {

@@ -1,5 +1,6 @@
 #include "service/documents.h"
 
+#include "base/clock.h"
 #include "output/records.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@ namespace escort {
 namespace {
 
 constexpr std::size_t kOutcomesKept = 64;
+constexpr std::uint64_t kTurnNs = 100'000'000; // of a scan, in one turn of the loop
 
 DocumentRecord record_of(const Outcome& outcome) {
     const DocumentFacts& facts = outcome.document;
@@ -42,6 +44,10 @@ Status Documents::watch(sd_event* loop) {
                                            IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR, on_inotify, this);
     if (error < 0) return fail_errno(spool_, "watch", -error);
     inotify_.reset(source);
+    if (sd_event_add_defer(loop, &source, on_rest, this) >= 0) {
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        rest_.reset(source);
+    }
     return {};
 }
 
@@ -61,8 +67,24 @@ void Documents::scan() {
         return;
     }
     health_.recover("spool");
-    for (const auto& path : *waiting)
+    waiting_.assign(waiting->begin(), waiting->end());
+    take_waiting();
+}
+
+void Documents::take_waiting() {
+    const auto until = boot_ns() + kTurnNs;
+    do {
+        if (waiting_.empty()) return;
+        const std::string path = std::move(waiting_.front());
+        waiting_.pop_front();
         take(path);
+    } while (!rest_ || boot_ns() < until);
+    (void)sd_event_source_set_enabled(rest_.get(), waiting_.empty() ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+int Documents::on_rest(sd_event_source*, void* self) {
+    static_cast<Documents*>(self)->take_waiting();
+    return 0;
 }
 
 void Documents::take(const std::string& path) {

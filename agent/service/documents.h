@@ -26,7 +26,8 @@ class Documents {
 
     // Watches the spool from now on. An error: the folder can't be watched.
     [[nodiscard]] Status watch(sd_event* loop);
-    // Judges everything that waits in the spool.
+    // Judges what waits in the spool: 100 ms of it, the rest in later turns of the loop. A courier that was
+    // taken over can fill it with files that are long to read.
     void scan();
     // Says which key files are no keys, and which kept documents grant nothing; once the store is loaded.
     void tell_kept(const std::vector<KeptProblem>& kept);
@@ -42,6 +43,8 @@ class Documents {
     std::function<void(const Outcome&)> on_outcome;
 
   private:
+    static int on_rest(sd_event_source*, void* self);
+    void take_waiting();
     static int on_inotify(sd_event_source* source, const inotify_event* event, void* self);
     void take(const std::string& path);
     void tell(const Outcome& outcome);
@@ -58,6 +61,8 @@ class Documents {
     Health& health_;
     std::string spool_;
     std::unique_ptr<sd_event_source, Unref> inotify_;
+    std::unique_ptr<sd_event_source, Unref> rest_; // enabled while something of a scan waits
+    std::deque<std::string> waiting_;              // paths of a scan
     std::deque<Outcome> outcomes_;
     std::map<ApprovalId, std::uint64_t> present_until_; // CLOCK_BOOTTIME ns: what the journal was told
 };

@@ -199,9 +199,9 @@ def test_tls_and_an_nkey(host, guarded):
 
 def test_a_host_reads_its_own_keys_alone(host, guarded):
     couriers.use(host, guarded.source, host_id="i-other")
-    assert couriers.failing(host, "")["documents"] == 0
+    assert couriers.failing(host, "Permissions Violation")["documents"] == 0
     couriers.use(host, guarded.source, groups=["other"])
-    couriers.failing(host, "")
+    couriers.failing(host, "Permissions Violation")
     couriers.use(host, guarded.source, groups=["prod"])
     couriers.state(host, "working")
 
@@ -217,14 +217,33 @@ def test_wrong_credentials(host, guarded, change, words):
     couriers.failing(host, words)
 
 
+# A value put as any NATS client may: $1 the subject.
+PUT = r"""
+import socket, sys
+server = socket.create_connection(("127.0.0.1", 4222))
+server.recv(4096)
+server.sendall(b'CONNECT {"verbose":false}\r\nPUB %s 4\r\njunk\r\nPING\r\n' % sys.argv[1].encode())
+server.recv(4096)
+"""
+
+
 def test_a_value_that_is_no_document(host, broker):
-    host.write("/root/broker/junk.jws", "junk")
-    before = host.run("journalctl -q -u escort-courier -o cat").out
-    assert "junk" not in before
-    publish = couriers.publish(LOCAL, "--key", f"host.{host.machine_id}.junk").replace("$3", "junk")
-    assert "is not a compact JWS" in host.run(publish, check=False).err or not host.run(publish, check=False).ok
-    jti = broker.approve(ACCOUNT)
-    in_force(host, jti)
+    host.run(["python3", "-c", PUT, f"$KV.escort_documents.host.{host.machine_id}.junk"])
+    wait_for(lambda: "is no compact JWS" in couriers.sources(host)[0]["last_error"], 10, "its mention")
+    assert couriers.sources(host)[0]["state"] == "working"
+    assert "courier-" not in host.run(f"ls -A {product.SPOOL}").out
+    in_force(host, broker.approve(ACCOUNT))
+
+
+def test_a_courier_that_is_gone_is_believed_no_longer(host, broker, denied):
+    couriers.use(host, couriers.NATS, stale_after="2s")
+    couriers.state(host, "working")
+    host.run("systemctl kill -s KILL escort-courier && systemctl stop escort-courier")
+    assert couriers.state(host, "unknown")["last_error"] == "escort-courier does not run"
+    assert "escort-courier does not run" in denied("agent_degraded")[0]["MESSAGE"]
+    host.run("systemctl start escort-courier")
+    couriers.state(host, "working")
+    wait_for(lambda: host.ask("status")["healthy"], 10, "health")
 
 
 def test_killed_at_any_point_no_half_document_is_seen(host, broker):

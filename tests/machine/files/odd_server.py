@@ -61,6 +61,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def web_page(self) -> None:
         self.whole(200, b"<html>Sign in</html>", Content_Type="text/html")
 
+    def page_with_etag(self) -> None:
+        self.whole(200, b"<html>Sign in</html>", ETag='"1"')
+
+    def nothing_with_etag(self) -> None:
+        self.whole(204, b"", ETag='"1"')
+
+    def says_it_held(self) -> None:
+        self.whole(304 if self.headers.get("If-None-Match") else 200, b"" if self.headers.get("If-None-Match") else b"[]",
+                   ETag='"1"', Preference_Applied="wait")
+
     def list_of_numbers(self) -> None:
         self.whole(200, json.dumps([1, 2]).encode())
 
