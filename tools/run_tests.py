@@ -88,7 +88,7 @@ def sanitized(preset: str) -> list[Part]:
     return [Part(f"unit{suffix}", [f"build/{preset}/unit_tests"], 900, doctest, preset, ("unit_tests",)),
             Part(f"bpf{suffix}", [f"build/{preset}/bpf_tests"], 900, doctest, preset, ("bpf_tests",)),
             Part(f"machine{suffix}", pytest_command("machine", *HOSTS, *chosen_tests), 2400, pytest, preset,
-                 ("escortd", "escortctl", "escortd-next"))]
+                 ("escortd", "escort-courier", "escortctl", "escortd-next"))]
 
 
 PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case, beside=True),
