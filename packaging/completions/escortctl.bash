@@ -49,8 +49,8 @@ _escortctl() {
     keygen) options+=" --alg" ;;
     policy) [ "$COMP_CWORD" -eq 2 ] && words="check show" ;;
     document)
-        [ "$COMP_CWORD" -eq 2 ] && words="sign verify show"
-        options+=" --key --type --trust --breakglass --out"
+        [ "$COMP_CWORD" -eq 2 ] && words="sign publish verify show"
+        options+=" --key --type --trust --breakglass --out --to --bucket --create --ca --client-cert --client-key --credentials"
         ;;
     esac
     if [[ $cur == -* ]]; then
