@@ -24,7 +24,9 @@ struct Host {
     static CourierSettings settings() {
         CourierSettings made;
         made.stale_after_s = 10;
-        made.sources = {HttpsSource{.url = "https://b.example/d"}};
+        HttpsSource source;
+        source.url = "https://b.example/d";
+        made.sources = {source};
         return made;
     }
     void report(SourceState state, std::uint64_t failing_since_s = 0, const std::string& error = {}) {
