@@ -145,13 +145,12 @@ CourierReport Courier::report() const {
 
 // Once for each change, not for each try: the journal is read by people.
 void Courier::tell_journal(const SourceReport& before, const SourceReport& now) {
-    if (now.state == SourceState::failing &&
-        (before.state != SourceState::failing || !same_error(before.last_error, now.last_error)))
+    const bool fails_anew = now.state == SourceState::failing && before.state != SourceState::failing;
+    const bool works_again = now.state == SourceState::working && before.state != SourceState::working;
+    if (fails_anew || (!works_again && !same_error(before.last_error, now.last_error)))
         (void)std::fprintf(stderr, "<4>%s: %s\n", now.name.c_str(), now.last_error.c_str());
-    else if (now.state == SourceState::working && before.state != SourceState::working)
+    else if (works_again)
         (void)std::fprintf(stderr, "<6>%s: works\n", now.name.c_str());
-    else if (now.state == SourceState::working && !same_error(now.last_error, before.last_error))
-        (void)std::fprintf(stderr, "<4>%s: %s\n", now.name.c_str(), now.last_error.c_str());
 }
 
 void Courier::write_report() {

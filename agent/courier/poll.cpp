@@ -74,11 +74,11 @@ void Poll::send() {
     if (!request) return finish({backoff_.next_ms(ground_.random()), request.error().text()});
     if (!redirected_.empty()) request->url = redirected_;
     asked_ = request->url;
-    auto sent = http_.send(*request, [this](HttpAnswer answer) { on_answer(std::move(answer)); });
+    auto sent = http_.send(*request, [this](const HttpAnswer& answer) { on_answer(answer); });
     if (!sent) finish({backoff_.next_ms(ground_.random()), sent.error().text()});
 }
 
-void Poll::on_answer(HttpAnswer answer) {
+void Poll::on_answer(const HttpAnswer& answer) {
     const bool moved = answer.status >= 301 && answer.status <= 308 && answer.status != 304;
     if (moved && !answer.redirect.empty() && redirects_ < kMostRedirects &&
         same_origin(answer.redirect, asked_)) {

@@ -33,7 +33,7 @@ class Poll {
 
   private:
     void send();
-    void on_answer(HttpAnswer answer);
+    void on_answer(const HttpAnswer& answer);
     [[nodiscard]] Next judge(const HttpAnswer& answer);
     void finish(const Next& next);
 
