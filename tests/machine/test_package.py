@@ -58,13 +58,14 @@ def bare():
 def test_fresh_install_runs_and_is_healthy_in_observe_mode(bare):
     bare.install(product.package())
     assert bare.run(["systemctl", "is-active", "escortd"]).out == "active\n"
-    assert bare.run(["systemctl", "is-enabled", "escortd"]).out == "enabled\n"
+    assert bare.run(["systemctl", "is-enabled", "escortd", "escort-courier"]).out == "enabled\nenabled\n"
+    assert bare.run(["systemctl", "show", "-P", "Result", "escort-courier"]).out == "success\n", "no sources: nothing to do"
     assert bare.escortctl("status", check=False).code == 0
     assert bare.run("dpkg --verify escortd").out == ""
     modes = bare.run("cd / && stat -c '%n %a' etc/escortd/policies.d etc/escortd/trust.d etc/escortd/breakglass.d "
                      "var/lib/escortd var/lib/escortd/spool var/lib/escortd/state run/escortd").out.split("\n")
     assert modes[:7] == ["etc/escortd/policies.d 755", "etc/escortd/trust.d 755", "etc/escortd/breakglass.d 755",
-                         "var/lib/escortd 755", "var/lib/escortd/spool 700", "var/lib/escortd/state 700",
+                         "var/lib/escortd 755", "var/lib/escortd/spool 1770", "var/lib/escortd/state 700",
                          "run/escortd 755"]
     assert bare.ssh("azsupport", "true").ok
 
