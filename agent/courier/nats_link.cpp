@@ -21,7 +21,7 @@ namespace escort::courier {
 namespace {
 
 // Of each consumer; two missed, and it is begun anew: a server of a cluster takes its consumers with it.
-constexpr std::int64_t kHeartbeatNs = 10'000'000'000;
+constexpr std::int64_t kHeartbeatNs = 5'000'000'000;
 constexpr std::int64_t kPingMs = 20'000;
 constexpr int kPingsOut = 2;
 constexpr std::size_t kQueuedBytes = std::size_t{32} << 20; // more waits in cnats, then in the server

@@ -8,6 +8,8 @@
 // A value is "t<CLOCK_MONOTONIC ns>". A line of JSON for each that all hosts have received, or after 10 s:
 //   {"t": ns, "received": n, "p50_ms": x, "p99_ms": x, "last_ms": x}
 // and {"ready": n, "seconds": s, "peak_per_second": n} when all hosts watch (again).
+#include "courier/backoff.h"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
@@ -37,7 +39,7 @@ std::uint64_t now_ns() {
 struct Host {
     int fd = -1;
     unsigned number = 0;
-    unsigned failures = 0;
+    escort::courier::Backoff backoff;
     std::uint64_t try_at = 0; // when not connected
     unsigned made = 0;        // consumers
     std::string in, out;
@@ -74,9 +76,8 @@ void lost(Host& host) {
     host.made = 0;
     host.in.clear();
     host.out.clear();
-    // As agent/courier/backoff.h: full jitter, five seconds doubled to a minute.
-    const std::uint64_t most = std::min<std::uint64_t>(5000ULL << std::min(host.failures++, 4U), 60'000);
-    host.try_at = now_ns() + std::uniform_int_distribution<std::uint64_t>(0, most * 1'000'000)(dice);
+    host.try_at =
+        now_ns() + host.backoff.next_ms(std::uniform_real_distribution<double>(0, 1)(dice)) * 1'000'000;
 }
 
 void flush(Host& host) {
@@ -115,7 +116,7 @@ void begin(Host& host) {
                                  "\",\"ack_policy\":\"none\",\"max_deliver\":1,\"filter_subject\":\"" +
                                  filter +
                                  "\",\"replay_policy\":\"instant\",\"flow_control\":true,\"idle_heartbeat\":"
-                                 "10000000000,\"num_replicas\":1,\"mem_storage\":true}}";
+                                 "5000000000,\"num_replicas\":1,\"mem_storage\":true}}";
         host.out += "SUB _INBOX_" + id + ".d" + std::to_string(i) + " " + std::to_string(i + 2) + "\r\n";
         host.out += "PUB $JS.API.CONSUMER.CREATE.KV_" + bucket + "." + name + "." + filter + " _INBOX_" + id +
                     ".r " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
@@ -132,7 +133,7 @@ void take(Host& host, std::string_view subject, std::string_view reply, std::str
             return lost(host);
         }
         if (++host.made < kKeys) return;
-        host.failures = 0;
+        host.backoff.succeeded();
         watching++;
         return;
     }

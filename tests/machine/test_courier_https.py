@@ -45,10 +45,6 @@ def withdrawn(host):
     Broker(host, ISSUER).publish()
 
 
-def in_force(host, jti: str) -> None:
-    wait_for(lambda: jti in product.approvals_in_force(host, ACCOUNT), 10, f"{jti} in force")
-
-
 def peak_kib(host) -> int:
     pid = host.run(["systemctl", "show", "-P", "MainPID", "escort-courier"]).out.strip()
     return int(host.run(f"grep VmHWM /proc/{pid}/status").out.split()[1])
@@ -56,7 +52,7 @@ def peak_kib(host) -> int:
 
 def test_an_approval_opens_the_door_and_its_revocation_shuts_it(host, broker):
     jti = broker.approve(ACCOUNT)
-    in_force(host, jti)
+    couriers.in_force(host, ACCOUNT, jti)
     login = host.login(ACCOUNT, f"touch {CANARY}; exec cat")
     wait_for(lambda: host.exists(CANARY), 10, "the session")
     broker.set_event(jti)
@@ -124,7 +120,7 @@ def test_a_broker_that_is_gone(host, broker, denied):
     now = int(time.time())
     short = broker.claims(iat=now - 100, exp=now - 46, seq=broker._next(), approvals=broker.approvals)
     broker.send("approvals", short)  # 60 s of skew are allowed: 14 are left
-    in_force(host, entry["jti"])
+    couriers.in_force(host, ACCOUNT, entry["jti"])
     couriers.stop(host, "broker-nginx")
     assert host.ssh(ACCOUNT, "true").ok
     degraded = denied("agent_degraded")
@@ -136,7 +132,7 @@ def test_a_broker_that_is_gone(host, broker, denied):
     couriers.start_nginx(host)
     couriers.state(host, "working", timeout=70)
     broker.publish()
-    in_force(host, entry["jti"])
+    couriers.in_force(host, ACCOUNT, entry["jti"])
     wait_for(lambda: host.ask("status")["healthy"], 10, "health")
 
 
@@ -159,7 +155,7 @@ def test_an_older_list_of_another_source(host, broker):
 
 def test_documents_of_another_host_change_nothing(host, broker):
     jti = broker.approve(ACCOUNT)
-    in_force(host, jti)
+    couriers.in_force(host, ACCOUNT, jti)
     begin = host.journal_end()
     claims = broker.claims(exp=int(time.time()) + 600, seq=broker._next(), approvals=[]) | {"aud": "host:i-other"}
     broker.deliver = couriers.publish(couriers.FILES) + f" && cp {couriers.FILES}/hosts/i-other/documents " \
@@ -265,5 +261,5 @@ def test_a_key_that_comes_later(host, broker):
     broker.publish(expect="")
     wait_for(lambda: host.journal("document_refused", after=begin, reason="untrusted_key"), 10, "its refusal")
     host.run("cp /root/broker/late.pem /etc/escortd/trust.d/ && escortctl reload")
-    in_force(host, entry["jti"])
+    couriers.in_force(host, ACCOUNT, entry["jti"])
     host.run("rm /etc/escortd/trust.d/late.pem && escortctl reload")

@@ -51,10 +51,6 @@ def withdrawn(host):
     Broker(host, ISSUER).publish()
 
 
-def in_force(host, jti: str, timeout: float = 10) -> None:
-    wait_for(lambda: jti in product.approvals_in_force(host, ACCOUNT), timeout, f"{jti} in force")
-
-
 def test_an_approval_opens_the_door_and_its_revocation_shuts_it(host, broker):
     jti = broker.approve(ACCOUNT)
     login = host.login(ACCOUNT, f"touch {CANARY}; exec cat")
@@ -76,7 +72,7 @@ def test_a_bucket_that_is_made_later(host):
     broker = Broker(host, ISSUER, deliver=couriers.publish(LOCAL, "--create", "1"))
     broker.publish(expect="")
     couriers.state(host, "working", timeout=20)
-    in_force(host, broker.approve(ACCOUNT))
+    couriers.in_force(host, ACCOUNT, broker.approve(ACCOUNT))
     couriers.stop(host, "broker-nats")
 
 
@@ -88,7 +84,7 @@ def test_killed_and_restarted_it_catches_up(host, broker):
     jti = broker.approval(ACCOUNT)
     broker.approvals.append(jti)
     broker.publish(expect="")  # it may not be connected yet: the bucket keeps it
-    in_force(host, jti["jti"], 20)
+    couriers.in_force(host, ACCOUNT, jti["jti"], 20)
     couriers.state(host, "working")
 
 
@@ -100,7 +96,7 @@ def test_a_courier_that_was_down_catches_up(host, broker):
         broker.publish(expect="")
     begin = host.journal_end()
     host.run("systemctl start escort-courier")
-    in_force(host, approval["jti"])
+    couriers.in_force(host, ACCOUNT, approval["jti"])
     time.sleep(1)
     assert len(host.journal("document_accepted", after=begin, issuer=ISSUER)) == 1, "the last of the key, and no other"
 
@@ -125,7 +121,7 @@ def test_cut_off_it_hears_what_it_missed(host):
         time.sleep(2)
         assert not product.approvals_in_force(host, ACCOUNT)
         host.run("ip link set cable up")
-        in_force(host, approval["jti"], 30)
+        couriers.in_force(host, ACCOUNT, approval["jti"], 30)
     finally:
         couriers.stop(host, "broker-nats")
         host.run("ip netns delete broker; ip link delete cable", check=False)
@@ -161,8 +157,8 @@ def test_a_cluster_of_three_with_one_killed(host):
             broker.deliver = couriers.publish(addresses[to])
             approval = broker.approval(ACCOUNT)
             broker.approvals.append(approval)
-            wait_for(published, 40, "a document while one server is dead")
-            in_force(host, approval["jti"], 40)
+            wait_for(published, 60, "a document while one server is dead")
+            couriers.in_force(host, ACCOUNT, approval["jti"], 90)
             start_node(host, dead)
         wait_for(published, 30, "all three again")
     finally:
@@ -194,7 +190,7 @@ def test_tls_and_an_nkey(host, guarded):
     couriers.use(host, guarded.source)
     couriers.state(host, "working")
     jti = guarded.approve(ACCOUNT)
-    in_force(host, jti)
+    couriers.in_force(host, ACCOUNT, jti)
 
 
 def test_a_host_reads_its_own_keys_alone(host, guarded):
@@ -232,7 +228,7 @@ def test_a_value_that_is_no_document(host, broker):
     wait_for(lambda: "is no compact JWS" in couriers.sources(host)[0]["last_error"], 10, "its mention")
     assert couriers.sources(host)[0]["state"] == "working"
     assert "courier-" not in host.run(f"ls -A {product.SPOOL}").out
-    in_force(host, broker.approve(ACCOUNT))
+    couriers.in_force(host, ACCOUNT, broker.approve(ACCOUNT))
 
 
 def test_a_courier_that_is_gone_is_believed_no_longer(host, broker, denied):

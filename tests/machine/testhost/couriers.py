@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from . import pki
+from . import pki, product
 from .guest import Guest, wait_for
 from .image import REPO
 
@@ -112,6 +112,10 @@ def failing(host: Guest, words: str, number: int = 0, timeout: float = 15) -> di
         return wait_for(look, timeout, f"source {number} failing: {words}")
     except TimeoutError as reason:
         raise TimeoutError(f"{reason}; instead {sources(host)}") from None
+
+
+def in_force(host: Guest, account: str, jti: str, timeout: float = 10) -> None:
+    wait_for(lambda: jti in product.approvals_in_force(host, account), timeout, f"{jti} in force")
 
 
 def publish(to: str, *options: str) -> str:
