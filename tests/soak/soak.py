@@ -99,8 +99,9 @@ def main() -> int:
         tenant.close()
         lost = lost_lifecycle(host, begin)
         starts = [entry for entry in host.journal("agent_started", after=begin)]
-        crashes = host.run("journalctl -q -u escortd -o cat --no-pager | grep -c -E 'code=(dumped|exited)|code=killed, status=([^9]|9[^/])' || true").out.strip()
-    return report(options, day, judged(samples, warm), rounds, wrong, counted, tenant_there, lost, len(starts), int(crashes))
+        log = host.run("journalctl -q -u escortd -o cat --no-pager", timeout=300).out
+        crashes = len(re.findall(r"^.*(?:code=(?:dumped|exited)|code=killed, status=(?:[^9\n]|9[^/\n])).*$", log, re.MULTILINE))
+    return report(options, day, judged(samples, warm), rounds, wrong, counted, tenant_there, lost, len(starts), crashes)
 
 
 def report(options, day, steady, rounds, wrong, counted, tenant_there, lost, starts, crashes) -> int:
