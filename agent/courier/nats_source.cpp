@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <random>
 
 namespace escort::courier {
 
@@ -18,12 +17,11 @@ constexpr std::uint64_t kRefreshMs = 5'000;
 // For cnats' threads, which share nothing with the loop: exponential with full jitter since the last success.
 class ConnectDelay {
   public:
+    explicit ConnectDelay(std::function<double()> random) : random_(std::move(random)) {}
+
     std::uint64_t next_ms() {
-        std::random_device device;
-        const double random =
-            static_cast<double>(device()) / (static_cast<double>(std::random_device::max()) + 1);
         const std::lock_guard lock(mutex_);
-        return backoff_.next_ms(random);
+        return backoff_.next_ms(random_());
     }
     void succeeded() {
         const std::lock_guard lock(mutex_);
@@ -32,6 +30,7 @@ class ConnectDelay {
 
   private:
     std::mutex mutex_;
+    std::function<double()> random_;
     Backoff backoff_;
 };
 
@@ -60,7 +59,7 @@ void NatsSource::connect() {
     stamp_ = stamp();
     NatsTarget target{settings_, watched_keys(ground_.host_id, ground_.groups),
                       "_INBOX_" + key_part(ground_.host_id)};
-    const auto delay = std::make_shared<ConnectDelay>();
+    const auto delay = std::make_shared<ConnectDelay>(ground_.random);
     link_ = std::make_unique<NatsLink>(
         ground_.loop, std::move(target),
         [this, delay](NatsEvent& event) {

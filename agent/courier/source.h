@@ -18,7 +18,7 @@ struct Ground {
     Handover* handover = nullptr;
     std::string host_id;
     std::vector<std::string> groups;
-    std::function<double()> random;       // uniform in [0, 1)
+    std::function<double()> random;       // uniform in [0, 1); any thread may ask
     std::function<void()> report_changed; // some source's report() says something else now
 };
 
