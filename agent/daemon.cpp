@@ -92,6 +92,7 @@ int Daemon::run() {
     ::unlink(running_file().c_str());
     save_sessions();
     (void)agent_.store->save_time(agent_.time->now());
+    if (agent_.events) agent_.events->flush();
     agent_.journal->write(agent_stopped(result < 0 ? "the event loop failed" : "asked to stop"));
     agent_.journal->flush();
     return result < 0 ? 1 : 0;
@@ -139,6 +140,7 @@ Status Daemon::start_state() {
     auto boot = boot_number();
     if (!boot) return tl::unexpected(boot.error());
     boot_ = *boot;
+    start_events();
     check_private_keys();
     wire_documents();
     wire_policies();
@@ -146,6 +148,21 @@ Status Daemon::start_state() {
         agent_.health->degrade("spool", watched.error().text(), "documents are not seen until it is there");
     agent_.documents->scan();
     return {};
+}
+
+// Without it everything else goes on: the journal has the same.
+void Daemon::start_events() {
+    const Settings& settings = agent_.settings;
+    if (events_source(settings.courier) == nullptr) return;
+    auto opened = EventOutbox::open(
+        {loop_.get(), *agent_.time, *agent_.journal, *agent_.health, settings.host_id, boot_},
+        {settings.paths.outbox, settings.paths.state + "/host.key", settings.paths.run + "/host.pem",
+         settings.paths.run + "/next-event"});
+    if (!opened) return agent_.health->degrade("events", opened.error().text(), opened.error().hint);
+    agent_.events = std::move(*opened);
+    agent_.journal->on_record = [this](const Record& record, const Context& context) {
+        agent_.events->offer(record, context);
+    };
 }
 
 Status Daemon::start_kernel(HookSet best) {

@@ -48,6 +48,7 @@ class Daemon {
     using Source = std::unique_ptr<sd_event_source, Unref>;
 
     [[nodiscard]] Status start_state();
+    void start_events();
     [[nodiscard]] Status start_kernel(HookSet best);
     void stop_kernel();
     void resolve_policies();

@@ -91,6 +91,10 @@ void Daemon::tick() {
                    "windows are kept on CLOCK_BOOTTIME and gain nothing; find out who set it"));
     agent_.store->retime(now);
     agent_.courier->tick(now.boot_ns);
+    if (agent_.events) {
+        agent_.events->delivered(agent_.courier->events().delivered);
+        agent_.events->tick(now.boot_ns);
+    }
     push_rules(); // windows that have begun
     if (agent_.sessions) {
         agent_.sessions->look_at_terminals();

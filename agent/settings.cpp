@@ -188,6 +188,7 @@ class Reader {
         read_path(map, "trust", paths.trust);
         read_path(map, "breakglass", paths.breakglass);
         read_path(map, "spool", paths.spool);
+        read_path(map, "outbox", paths.outbox);
         read_path(map, "state", paths.state);
         read_path(map, "run", paths.run);
         read_path(map, "pins", paths.pins);

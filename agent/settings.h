@@ -20,6 +20,7 @@ struct Paths {
     std::string trust = "/etc/escortd/trust.d";
     std::string breakglass = "/etc/escortd/breakglass.d";
     std::string spool = "/var/lib/escortd/spool";
+    std::string outbox = "/var/lib/escortd/outbox"; // session events for the broker (feed/outbox.h)
     std::string state = "/var/lib/escortd/state";
     std::string run = "/run/escortd";
     std::string pins = "/sys/fs/bpf/escortd";

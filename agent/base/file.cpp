@@ -41,36 +41,33 @@ Result<std::string> read_file(const std::string& path, std::size_t limit, Follow
 
 namespace {
 
-Status write_all(int fd, const std::string& path, std::string_view content) {
+Status fill(int fd, const std::string& path, std::string_view content, mode_t mode, Sync sync) {
+    if (::fchmod(fd, mode) != 0) return fail_errno(path, "mode", errno);
     while (!content.empty()) {
         const ssize_t put = ::write(fd, content.data(), content.size());
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) return fail_errno(path, "write", errno);
         content.remove_prefix(static_cast<std::size_t>(put));
     }
-    if (::fsync(fd) != 0) return fail_errno(path, "fsync", errno);
+    if (sync == Sync::yes && ::fsync(fd) != 0) return fail_errno(path, "fsync", errno);
     return {};
 }
 
 } // namespace
 
+Status create_file(const std::string& path, std::string_view content, mode_t mode, Sync sync) {
+    ::unlink(path.c_str());
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (!fd.valid()) return fail_errno(path, "create", errno);
+    auto filled = fill(fd.get(), path, content, mode, sync);
+    if (!filled) ::unlink(path.c_str());
+    return filled;
+}
+
 Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode) {
     const std::string folder = std::filesystem::path(path).parent_path().string();
     const std::string temporary = path + ".tmp";
-    // Anew: what lies there may be another's, where others may write (the spool).
-    ::unlink(temporary.c_str());
-    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (!fd.valid()) return fail_errno(temporary, "create", errno);
-    if (::fchmod(fd.get(), mode) != 0) { // whatever the umask is
-        const int error = errno;
-        ::unlink(temporary.c_str());
-        return fail_errno(temporary, "mode", error);
-    }
-    if (auto written = write_all(fd.get(), temporary, content); !written) {
-        ::unlink(temporary.c_str());
-        return written;
-    }
-    fd.reset();
+    if (auto created = create_file(temporary, content, mode, Sync::yes); !created) return created;
     if (::rename(temporary.c_str(), path.c_str()) != 0) {
         const int error = errno;
         ::unlink(temporary.c_str());

@@ -1,8 +1,61 @@
 #include "courier/bucket.h"
 
 #include "courier/nats_handles.h"
+#include "feed/outbox.h"
 
 namespace escort::courier {
+
+namespace {
+
+constexpr std::int64_t kStreamBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kEventsOfASubject = 10'000; // of one host and kind: none pushes the others' out
+
+Result<KeyValue> open_bucket(jsCtx* stream, const std::string& bucket, int create) {
+    kvStore* raw = nullptr;
+    auto status = js_KeyValue(&raw, stream, bucket.c_str());
+    if (status == NATS_NOT_FOUND && create > 0) {
+        kvConfig config;
+        kvConfig_Init(&config);
+        config.Bucket = bucket.c_str();
+        config.Description = "signed documents for escortd; the last of each key";
+        config.History = 1;
+        config.Replicas = create;
+        status = js_CreateKeyValue(&raw, stream, &config);
+    }
+    if (status != NATS_OK)
+        return fail("bucket " + bucket, nats_error(nullptr, status),
+                    status == NATS_NOT_FOUND ? "make it with --create" : "");
+    return KeyValue(raw);
+}
+
+// What it holds goes by its limits alone.
+Status make_event_stream(jsCtx* stream, int replicas) {
+    jsStreamInfo* info = nullptr;
+    jsErrCode code = static_cast<jsErrCode>(0);
+    auto status = js_GetStreamInfo(&info, stream, kEventStream, nullptr, &code);
+    jsStreamInfo_Destroy(info);
+    if (status == NATS_OK) return {};
+    if (status == NATS_NOT_FOUND) {
+        const char* subjects = kEventSubjects;
+        jsStreamConfig config;
+        jsStreamConfig_Init(&config);
+        config.Name = kEventStream;
+        config.Description = "session events of escortd's hosts, each signed by its host";
+        config.Subjects = &subjects;
+        config.SubjectsLen = 1;
+        config.MaxBytes = kStreamBytes;
+        config.MaxMsgsPerSubject = kEventsOfASubject;
+        config.MaxMsgSize = kSessionEventLimit;
+        config.Replicas = replicas;
+        config.DenyDelete = true;
+        config.DenyPurge = true;
+        status = js_AddStream(nullptr, stream, &config, nullptr, &code);
+    }
+    if (status != NATS_OK) return fail(std::string("stream ") + kEventStream, nats_error(nullptr, status));
+    return {};
+}
+
+} // namespace
 
 Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key,
                                       std::string_view value, int create) {
@@ -17,23 +70,14 @@ Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::strin
     if (const auto status = natsConnection_JetStream(&raw_stream, raw, nullptr); status != NATS_OK)
         return fail(server, nats_error(nullptr, status));
     const JetStream stream(raw_stream);
-    kvStore* raw_store = nullptr;
-    auto status = js_KeyValue(&raw_store, stream.get(), target.bucket.c_str());
-    if (status == NATS_NOT_FOUND && create > 0) {
-        kvConfig config;
-        kvConfig_Init(&config);
-        config.Bucket = target.bucket.c_str();
-        config.Description = "signed documents for escortd; the last of each key";
-        config.History = 1;
-        config.Replicas = create;
-        status = js_CreateKeyValue(&raw_store, stream.get(), &config);
-    }
-    if (status != NATS_OK)
-        return fail(server + ", bucket " + target.bucket, nats_error(nullptr, status),
-                    status == NATS_NOT_FOUND ? "make it with --create" : "");
-    const KeyValue store(raw_store);
+    const auto bucket = open_bucket(stream.get(), target.bucket, create);
+    if (!bucket) return fail(server + ", " + bucket.error().where, bucket.error().why, bucket.error().hint);
+    if (create > 0)
+        if (auto made = make_event_stream(stream.get(), create); !made)
+            return fail(server + ", " + made.error().where, made.error().why);
     std::uint64_t revision = 0;
-    status = kvStore_Put(&revision, store.get(), key.c_str(), value.data(), static_cast<int>(value.size()));
+    const auto status =
+        kvStore_Put(&revision, bucket->get(), key.c_str(), value.data(), static_cast<int>(value.size()));
     if (status != NATS_OK) return fail(server + ", key " + key, nats_error(nullptr, status));
     return revision;
 }

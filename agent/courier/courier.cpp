@@ -73,7 +73,7 @@ Courier::~Courier() {
 void Courier::add_sources() {
     for (const auto& source : settings_.courier.sources) {
         if (const auto* nats = std::get_if<escort::NatsSource>(&source))
-            sources_.push_back(std::make_unique<NatsSource>(*nats, ground_));
+            sources_.push_back(std::make_unique<NatsSource>(*nats, settings_.paths.outbox, ground_));
         else if (const auto* caep = std::get_if<escort::CaepSource>(&source))
             sources_.push_back(std::make_unique<CaepSource>(*caep, ground_));
         else if (const auto* https = std::get_if<escort::HttpsSource>(&source))
@@ -138,8 +138,10 @@ void Courier::watch_trust() {
 CourierReport Courier::report() const {
     CourierReport report;
     report.started_ns = started_ns_;
-    for (const auto& source : sources_)
+    for (const auto& source : sources_) {
         report.sources.push_back(source->report());
+        if (const auto* events = source->events()) report.events = *events;
+    }
     return report;
 }
 
@@ -158,6 +160,8 @@ void Courier::write_report() {
     if (now == written_ && !report_failing_) return;
     for (std::size_t i = 0; i < now.sources.size(); i++)
         tell_journal(i < written_.sources.size() ? written_.sources[i] : SourceReport{}, now.sources[i]);
+    if (!now.events.last_error.empty() && !same_error(now.events.last_error, written_.events.last_error))
+        (void)std::fprintf(stderr, "<4>session events: %s\n", now.events.last_error.c_str());
     const auto written = write_file_atomically(report_path(settings_.paths.run), to_json(now), kReportMode);
     if (!written && !report_failing_)
         (void)std::fprintf(stderr, "<4>%s: `escortctl status` knows nothing of the sources\n",

@@ -2,6 +2,7 @@
 
 #include "approvals/key.h"
 #include "base/fd.h"
+#include "base/file.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -16,20 +17,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "courier-";
 constexpr std::string_view kHalf = ".courier-"; // the daemon takes no name that begins with a dot
-
-Status write_whole(const std::string& path, std::string_view content, bool sync) {
-    ::unlink(path.c_str()); // what a killed courier left; it is ours
-    const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd.valid()) return fail_errno(path, "create", errno);
-    while (!content.empty()) {
-        const ssize_t put = ::write(fd.get(), content.data(), content.size());
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return fail_errno(path, "write", errno);
-        content.remove_prefix(static_cast<std::size_t>(put));
-    }
-    if (sync && ::fsync(fd.get()) != 0) return fail_errno(path, "fsync", errno);
-    return {};
-}
 
 } // namespace
 
@@ -73,10 +60,8 @@ Result<bool> Handover::put(std::string_view document, Durable durable) {
     if (auto room = make_room(document.size()); !room) return tl::unexpected(room.error());
     const std::string name = std::string(kPrefix) + hash.substr(0, 32) + ".jws";
     const std::string half = spool_ + "/" + std::string(kHalf) + hash.substr(0, 32);
-    if (auto written = write_whole(half, document, durable == Durable::yes); !written) {
-        ::unlink(half.c_str());
+    if (auto written = create_file(half, document, 0600, durable == Durable::yes ? Sync::yes : Sync::no); !written)
         return tl::unexpected(written.error());
-    }
     if (::rename(half.c_str(), (spool_ + "/" + name).c_str()) != 0) {
         const int error = errno;
         ::unlink(half.c_str());

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace escort::courier {
 
@@ -28,6 +29,9 @@ constexpr std::size_t kQueuedBytes = std::size_t{32} << 20; // more waits in cna
 constexpr int kPendingBytes = 32 << 20;                     // of all keys
 constexpr int kPendingMessages = 2048;                      // of each
 constexpr std::chrono::milliseconds kPause{500};            // before the keys are watched anew
+constexpr std::int64_t kAckMs = 10'000;                     // of a message that is sent
+
+constexpr const char* kIdHeader = "Nats-Msg-Id"; // by which a stream knows what it has already (NATS ADR-22)
 
 // Unique among all of the stream's consumers; no host can guess another's.
 std::string consumer_name() {
@@ -46,6 +50,7 @@ struct NatsLink::Shared {
     std::condition_variable work;  // something for the worker
     std::condition_variable space; // the loop has taken something
     std::deque<NatsEvent> events;
+    std::vector<OutgoingEvent> outgoing;
     std::size_t bytes = 0;
     bool stopping = false;
     bool connected = false;
@@ -82,10 +87,14 @@ struct NatsLink::Shared {
         return error.text() + (error.hint.empty() ? "" : " (" + error.hint + ")");
     }
     void set_connected(bool is_connected) {
-        const std::lock_guard lock(mutex);
-        connected = is_connected;
-        begin_anew = is_connected;
-        work.notify_all();
+        {
+            const std::lock_guard lock(mutex);
+            connected = is_connected;
+            begin_anew = is_connected;
+            outgoing.clear();
+            work.notify_all();
+        }
+        if (is_connected) say(NatsEvent::Kind::connected, "");
     }
     void watch_anew() {
         const std::lock_guard lock(mutex);
@@ -96,6 +105,10 @@ struct NatsLink::Shared {
     void run();
     [[nodiscard]] Result<NatsOptions> options();
     [[nodiscard]] Status watch(natsConnection* connection, std::vector<NatsSubscription>& into);
+    [[nodiscard]] Result<JetStream> event_stream(natsConnection* connection);
+    void send(jsCtx* stream, const std::vector<OutgoingEvent>& messages);
+    // From `next_watch` on.
+    void wait_for_work(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point next_watch);
 
     // What cnats' callbacks are given. Never freed (16 bytes a link): nothing says when the last of them has
     // returned.
@@ -123,8 +136,13 @@ struct NatsLink::Shared {
     static void on_error(natsConnection* connection, natsSubscription*, natsStatus status, void* handle) {
         const auto shared = of(handle);
         if (!shared) return;
+        const char* text = nullptr;
+        (void)natsConnection_GetLastError(connection, &text);
         if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH || status == NATS_SLOW_CONSUMER)
             shared->watch_anew();
+        else if (text != nullptr && !shared->target.events.empty() &&
+                 std::string_view(text).find('"' + shared->target.events) != std::string_view::npos)
+            shared->say(NatsEvent::Kind::sent, nats_error(connection, status)); // documents come all the same
         else
             shared->refuses(nats_error(connection, status));
     }
@@ -135,6 +153,7 @@ struct NatsLink::Shared {
                     "no server can be reached: " + nats_error(connection, NATS_NO_SERVER));
         return static_cast<std::int64_t>(shared->delay_ms());
     }
+    static void on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* error, void* handle);
     static void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* handle) {
         const NatsMessage message(raw);
         const auto shared = of(handle);
@@ -150,6 +169,46 @@ struct NatsLink::Shared {
                       {}});
     }
 };
+
+// `message` holds its id as a header, and is ours.
+void NatsLink::Shared::on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* error, void* handle) {
+    const NatsMessage owned(message);
+    const auto shared = of(handle);
+    const char* id = nullptr;
+    if (shared && natsMsgHeader_Get(message, kIdHeader, &id) == NATS_OK && id != nullptr) {
+        std::string why;
+        if (error != nullptr)
+            why = error->ErrText != nullptr && *error->ErrText != '\0' ? error->ErrText : natsStatus_GetText(error->Err);
+        shared->post({NatsEvent::Kind::sent, id, {}, std::move(why)});
+    }
+}
+
+Result<JetStream> NatsLink::Shared::event_stream(natsConnection* connection) {
+    jsOptions options;
+    jsOptions_Init(&options);
+    options.PublishAsync.AckHandler = on_ack;
+    options.PublishAsync.AckHandlerClosure = handle;
+    jsCtx* raw = nullptr;
+    const auto status = natsConnection_JetStream(&raw, connection, &options);
+    if (status != NATS_OK) return fail("JetStream", nats_error(connection, status));
+    return JetStream(raw);
+}
+
+void NatsLink::Shared::send(jsCtx* stream, const std::vector<OutgoingEvent>& messages) {
+    for (const auto& each : messages) {
+        natsMsg* raw = nullptr;
+        auto status = natsMsg_Create(&raw, each.subject.c_str(), nullptr, each.document.data(),
+                                     static_cast<int>(each.document.size()));
+        jsPubOptions options;
+        jsPubOptions_Init(&options);
+        options.MaxWait = kAckMs;
+        options.MsgId = each.id.c_str();
+        options.ExpectStream = target.source.events.c_str();
+        if (status == NATS_OK) status = js_PublishMsgAsync(stream, &raw, &options);
+        const NatsMessage not_taken(raw);
+        if (status != NATS_OK) return say(NatsEvent::Kind::sent, nats_error(nullptr, status));
+    }
+}
 
 Result<NatsOptions> NatsLink::Shared::options() {
     auto made = nats_options(target.source);
@@ -209,6 +268,13 @@ Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubsc
     return {};
 }
 
+void NatsLink::Shared::wait_for_work(std::unique_lock<std::mutex>& lock,
+                                     std::chrono::steady_clock::time_point next_watch) {
+    const auto over = [&] { return stopping || closed || (connected && !outgoing.empty()); };
+    work.wait(lock, [&] { return over() || (connected && begin_anew); });
+    work.wait_until(lock, next_watch, over);
+}
+
 void NatsLink::Shared::run() {
     const auto made = options();
     if (!made) return say(NatsEvent::Kind::ended, made.error().text());
@@ -219,10 +285,19 @@ void NatsLink::Shared::run() {
     set_connected(true);
 
     std::vector<NatsSubscription> watched;
+    const auto stream = event_stream(connection.get());
+    auto next_watch = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex);
     for (;;) {
-        work.wait(lock, [&] { return stopping || closed || (connected && begin_anew); });
+        wait_for_work(lock, next_watch);
         if (stopping || closed) break;
+        if (!outgoing.empty() && stream) {
+            const auto messages = std::exchange(outgoing, {});
+            lock.unlock();
+            send(stream->get(), messages);
+            lock.lock();
+        }
+        if (!begin_anew || std::chrono::steady_clock::now() < next_watch) continue;
         begin_anew = false;
         refused.clear();
         lock.unlock();
@@ -232,11 +307,10 @@ void NatsLink::Shared::run() {
             say(NatsEvent::Kind::watching, "");
         else
             say(NatsEvent::Kind::trouble, why_not(watching.error()));
-        const std::chrono::milliseconds pause =
-            watching ? kPause : kPause + std::chrono::milliseconds(delay_ms());
+        next_watch = std::chrono::steady_clock::now() + kPause;
+        if (!watching) next_watch += std::chrono::milliseconds(delay_ms());
         lock.lock();
         begin_anew = begin_anew || !watching;
-        work.wait_for(lock, pause, [&] { return stopping || closed; });
     }
     const bool given_up = closed; // by cnats itself, as after a second refusal of the credentials
     lock.unlock();
@@ -268,6 +342,12 @@ Status NatsLink::start() {
     shared_->handle = new Shared::Handle(shared_);
     std::thread([shared = shared_] { shared->run(); }).detach();
     return {};
+}
+
+void NatsLink::send(std::vector<OutgoingEvent> messages) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->outgoing = std::move(messages);
+    shared_->work.notify_all();
 }
 
 void NatsLink::refresh() {

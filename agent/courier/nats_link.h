@@ -1,5 +1,5 @@
-// A watched key-value bucket of NATS JetStream, and the only place where cnats' threads are met: they put
-// what happens into a queue, the courier's loop takes it out.
+// A connection to NATS JetStream: a watched key-value bucket, and messages to a stream. The only place where
+// cnats' threads are met: they put what happens into a queue, the courier's loop takes it out.
 //
 // For each key a push consumer of the bucket's stream that begins with the last value: what cnats' own KV
 // watcher is, but with a name, so that a server can permit it key by key
@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "courier/alarm.h"
+#include "courier/event_post.h"
 #include "feed/settings.h"
 
 #include <functional>
@@ -22,8 +23,10 @@ namespace escort::courier {
 
 struct NatsEvent {
     enum class Kind {
-        watching, // connected, and every key is watched
+        connected,
+        watching, // every key is watched
         document, // `bytes` is the value of `key`; not for a key that was deleted
+        sent,     // the outgoing message `key` (empty: all of them) was taken, or `text` says why not
         trouble,  // `text` says what; it goes on trying
         ended,    // it could not connect, or can't any more: `text` says why; another link may
     };
@@ -36,6 +39,7 @@ struct NatsEvent {
 struct NatsTarget {
     NatsSource source;
     std::vector<std::string> keys; // of the bucket; the last part may be >
+    std::string events;            // what the subjects of outgoing messages begin with
     std::string inbox; // a prefix of its own for answers, so that others can't be allowed to listen
 };
 
@@ -53,6 +57,8 @@ class NatsLink {
     [[nodiscard]] Status start();
     // Asks for the last value of every key once more.
     void refresh();
+    // Sends to the source's stream, once connected; a `sent` follows for each, unless the connection is lost.
+    void send(std::vector<OutgoingEvent> messages);
 
   private:
     struct Shared; // with cnats' threads

@@ -36,7 +36,7 @@ class ConnectDelay {
 
 } // namespace
 
-NatsSource::NatsSource(escort::NatsSource settings, const Ground& ground)
+NatsSource::NatsSource(escort::NatsSource settings, std::string outbox, const Ground& ground)
     : settings_(std::move(settings)),
       ground_(ground),
       told_(name_of(settings_), ground),
@@ -44,7 +44,15 @@ NatsSource::NatsSource(escort::NatsSource settings, const Ground& ground)
       refresh_(ground.loop, [this] {
           undelivered_ = false;
           if (link_) link_->refresh();
-      }) {}
+      }) {
+    if (settings_.events.empty()) return;
+    post_ = std::make_unique<EventPost>(EventPost::Ground{
+        ground.loop, std::move(outbox), ground.host_id, ground.random,
+        [this](std::vector<OutgoingEvent> events) {
+            if (link_) link_->send(std::move(events));
+        },
+        ground.report_changed});
+}
 
 std::string NatsSource::stamp() const {
     return stamp_of(settings_.tls, settings_.credentials);
@@ -52,12 +60,14 @@ std::string NatsSource::stamp() const {
 
 void NatsSource::start() {
     again_.in_ms(static_cast<std::uint64_t>(ground_.random() * kStartMs));
+    if (post_) post_->start();
 }
 
 void NatsSource::connect() {
     link_.reset();
     stamp_ = stamp();
     NatsTarget target{settings_, watched_keys(ground_.host_id, ground_.groups),
+                      post_ ? event_subjects_of(ground_.host_id) : std::string(),
                       "_INBOX_" + key_part(ground_.host_id)};
     const auto delay = std::make_shared<ConnectDelay>(ground_.random);
     link_ = std::make_unique<NatsLink>(
@@ -72,6 +82,12 @@ void NatsSource::connect() {
 
 void NatsSource::on_event(NatsEvent& event) {
     switch (event.kind) {
+    case NatsEvent::Kind::connected:
+        if (post_) post_->connected();
+        return;
+    case NatsEvent::Kind::sent:
+        if (post_) post_->result(event.key, event.text);
+        return;
     case NatsEvent::Kind::watching:
         backoff_.succeeded();
         if (!undelivered_) told_.works(0);

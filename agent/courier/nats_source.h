@@ -2,6 +2,7 @@
 #pragma once
 
 #include "courier/backoff.h"
+#include "courier/event_post.h"
 #include "courier/nats_link.h"
 #include "courier/source.h"
 
@@ -11,11 +12,13 @@ namespace escort::courier {
 
 class NatsSource final : public Source {
   public:
-    NatsSource(escort::NatsSource settings, const Ground& ground);
+    // `outbox`: the folder of the session events, where this source takes them.
+    NatsSource(escort::NatsSource settings, std::string outbox, const Ground& ground);
 
     void start() override;
     void ask_again() override { refresh_.in_ms(0); }
     [[nodiscard]] const SourceReport& report() const override { return told_.report(); }
+    [[nodiscard]] const EventsReport* events() const override { return post_ ? &post_->report() : nullptr; }
 
   private:
     void connect();
@@ -30,6 +33,7 @@ class NatsSource final : public Source {
     Alarm again_;     // a (new) link
     Alarm refresh_;   // what found no room in the spool
     std::unique_ptr<NatsLink> link_;
+    std::unique_ptr<EventPost> post_;
     bool undelivered_ = false; // something found no room in the spool, and was not asked for again yet
     std::string stamp_;        // of the TLS files and credentials that the link was made with
 };

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/moment.h"
 #include "courier/answer.h"
-#include "policy/utf8.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -12,24 +11,8 @@ namespace escort::courier {
 
 namespace {
 
-constexpr std::size_t kLongestError = 512;
-
 std::uint64_t in_ms(std::uint64_t ms) {
     return ms == 0 ? 0 : boot_ns() + ms * (kNsPerSecond / 1000);
-}
-
-// What a server says may be anything; the report is read as strict JSON.
-std::string plain(std::string_view text) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size() && out.size() < kLongestError;) {
-        const auto point = code_point_at(text, at);
-        if (!point || is_control(point->value))
-            out += '?';
-        else
-            out += text.substr(at, point->bytes);
-        at += point ? point->bytes : 1;
-    }
-    return out;
 }
 
 } // namespace
@@ -46,12 +29,12 @@ void Told::fails(std::string_view why, std::uint64_t next_try_ms) {
     report_.state = SourceState::failing;
     if (report_.failing_since_ns == 0) report_.failing_since_ns = boot_ns();
     report_.next_try_ns = in_ms(next_try_ms);
-    report_.last_error = plain(why);
+    report_.last_error = report_text(why);
     ground_.report_changed();
 }
 
 void Told::remarks(std::string_view why) {
-    report_.last_error = plain(why);
+    report_.last_error = report_text(why);
     ground_.report_changed();
 }
 

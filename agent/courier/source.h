@@ -34,6 +34,8 @@ class Source {
     // Everything that the source has is to be handed over once more.
     virtual void ask_again() {}
     [[nodiscard]] virtual const SourceReport& report() const = 0;
+    // Of the session events, where this source takes them.
+    [[nodiscard]] virtual const EventsReport* events() const { return nullptr; }
 };
 
 // A source's report, and who is told when it changes.

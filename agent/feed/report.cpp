@@ -1,6 +1,7 @@
 #include "feed/report.h"
 
 #include "approvals/strict_json.h"
+#include "policy/utf8.h"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,8 @@ namespace escort {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t kLongestText = 512;
 
 constexpr std::array kStates{SourceState::starting, SourceState::working, SourceState::failing};
 
@@ -52,6 +55,17 @@ Result<SourceReport> parse_source(const json& object) {
     return source;
 }
 
+Result<EventsReport> parse_events(const json& object) {
+    if (!object.is_object()) return fail("events", "is no object");
+    const auto delivered = text(object, "delivered");
+    const auto sent = number(object, "sent");
+    const auto error = text(object, "last_error");
+    if (!delivered) return tl::unexpected(delivered.error());
+    if (!sent) return tl::unexpected(sent.error());
+    if (!error) return tl::unexpected(error.error());
+    return EventsReport{*delivered, *sent, *error};
+}
+
 } // namespace
 
 const char* to_string(SourceState state) {
@@ -64,6 +78,19 @@ const char* to_string(SourceState state) {
         return "failing";
     }
     return "";
+}
+
+std::string report_text(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size() && out.size() < kLongestText;) {
+        const auto point = code_point_at(text, at);
+        if (!point || is_control(point->value))
+            out += '?';
+        else
+            out += text.substr(at, point->bytes);
+        at += point ? point->bytes : 1;
+    }
+    return out;
 }
 
 std::string report_path(const std::string& run) {
@@ -81,7 +108,11 @@ std::string to_json(const CourierReport& report) {
                            {"failing_since_ns", source.failing_since_ns},
                            {"documents", source.documents},
                            {"last_error", source.last_error}});
-    const json whole = {{"started_ns", report.started_ns}, {"sources", std::move(sources)}};
+    const json events = {{"delivered", report.events.delivered},
+                         {"sent", report.events.sent},
+                         {"last_error", report.events.last_error}};
+    const json whole = {
+        {"started_ns", report.started_ns}, {"events", events}, {"sources", std::move(sources)}};
     return whole.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -92,6 +123,11 @@ Result<CourierReport> parse_report(std::string_view bytes) {
     const auto started = number(*parsed, "started_ns");
     if (!started) return tl::unexpected(started.error());
     report.started_ns = *started;
+    if (const auto events = parsed->find("events"); events != parsed->end()) {
+        auto read = parse_events(*events);
+        if (!read) return tl::unexpected(read.error());
+        report.events = std::move(*read);
+    }
     const auto sources = parsed->find("sources");
     if (sources == parsed->end() || !sources->is_array()) return fail("sources", "is no list");
     for (const auto& item : *sources) {

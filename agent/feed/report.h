@@ -38,12 +38,26 @@ struct SourceReport {
     friend bool operator==(const SourceReport&, const SourceReport&) = default;
 };
 
+// Of the session events (feed/outbox.h).
+struct EventsReport {
+    std::string delivered;  // file name: it and all before it have reached the broker; empty: none has yet
+    std::uint64_t sent = 0; // since the courier started
+    std::string last_error; // in words; empty after a success
+
+    friend bool operator==(const EventsReport&, const EventsReport&) = default;
+};
+
 struct CourierReport {
     std::uint64_t started_ns = 0; // when the courier started
     std::vector<SourceReport> sources;
+    EventsReport events{};
 
     friend bool operator==(const CourierReport&, const CourierReport&) = default;
 };
+
+// What a server says may be anything, and the report is read as strict JSON: control characters, and bytes that are
+// no UTF-8, become ?; cut at 512 bytes.
+[[nodiscard]] std::string report_text(std::string_view text);
 
 // Where it lies: below `paths.run`, in a folder that belongs to the courier.
 [[nodiscard]] std::string report_path(const std::string& run);

@@ -15,6 +15,7 @@ namespace {
 constexpr std::int64_t kLongestInterval = 3600;
 constexpr std::int64_t kLongestWait = 300;
 constexpr std::size_t kPinLength = 44; // 32 bytes in base64
+constexpr const char* kNoEvents = "none";
 
 // What each type may have beside `type`; the first is the one it must have.
 struct TypeKeys {
@@ -24,7 +25,7 @@ struct TypeKeys {
 const std::array<TypeKeys, 3>& type_keys() {
     static const std::array<TypeKeys, 3> table{
         {{"https", {"url", "ca", "client_cert", "client_key", "pin", "interval", "wait"}},
-         {"nats", {"servers", "bucket", "ca", "client_cert", "client_key", "credentials"}},
+         {"nats", {"servers", "bucket", "events", "ca", "client_cert", "client_key", "credentials"}},
          {"caep_poll", {"url", "ca", "client_cert", "client_key", "pin", "token_file", "interval"}}}};
     return table;
 }
@@ -94,21 +95,27 @@ class SourceReader {
             source.servers.push_back(server.text);
         }
         if (source.servers.empty()) report(item_, "courier.sources.servers is empty");
-        if (const auto* bucket = item_.find("bucket")) {
-            source.bucket = bucket->text;
-            // What a JetStream bucket may be called (NATS ADR-8).
-            const bool plain = std::all_of(bucket->text.begin(), bucket->text.end(), [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '-';
-            });
-            if (!plain)
-                report(*bucket, fmt::format("courier.sources.bucket: \"{}\" has other characters than "
-                                            "letters, digits, - and _",
-                                            shortened(bucket->text)));
-        }
+        source.bucket = read_stream_name("bucket").value_or(source.bucket);
+        source.events = read_stream_name("events").value_or("");
+        if (source.events == kNoEvents) source.events.clear();
         source.tls = read_tls();
         source.credentials = read_file_name("credentials");
         return source;
+    }
+
+    // What a JetStream bucket or stream may be called (NATS ADR-8, ADR-6).
+    std::optional<std::string> read_stream_name(const char* key) {
+        const auto* node = item_.find(key);
+        if (node == nullptr) return std::nullopt;
+        const bool plain = !node->text.empty() && std::all_of(node->text.begin(), node->text.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                   c == '-';
+        });
+        if (!plain)
+            report(*node, fmt::format("courier.sources.{}: \"{}\" has other characters than letters, digits, "
+                                      "- and _",
+                                      key, shortened(node->text)));
+        return node->text;
     }
 
     DocumentSource read_caep() {
@@ -185,6 +192,17 @@ class SourceReader {
     Diagnostics& out_;
 };
 
+// Where the settings don't say, it is the first of NATS.
+void choose_events_source(CourierSettings& settings, const YamlNode& sources) {
+    for (const auto& item : sources.items)
+        if (item.find("events") != nullptr) return;
+    for (auto& source : settings.sources)
+        if (auto* nats = std::get_if<NatsSource>(&source)) {
+            nats->events = kEventStream;
+            return;
+        }
+}
+
 } // namespace
 
 std::string name_of(const DocumentSource& source) {
@@ -192,6 +210,13 @@ std::string name_of(const DocumentSource& source) {
     if (const auto* caep = std::get_if<CaepSource>(&source)) return caep->url;
     const auto& nats = std::get<NatsSource>(source);
     return "nats " + (nats.servers.empty() ? std::string() : authority_of(nats.servers.front()));
+}
+
+const NatsSource* events_source(const CourierSettings& settings) {
+    for (const auto& source : settings.sources)
+        if (const auto* nats = std::get_if<NatsSource>(&source); nats != nullptr && !nats->events.empty())
+            return nats;
+    return nullptr;
 }
 
 Shape courier_shape() {
@@ -205,6 +230,7 @@ Shape courier_shape() {
                                     {"wait", duration_shape()},
                                     {"servers", list_shape(text_shape())},
                                     {"bucket", text_shape()},
+                                    {"events", text_shape()},
                                     {"credentials", text_shape()},
                                     {"token_file", text_shape()}});
     return map_shape({{"stale_after", duration_shape()}, {"sources", list_shape(source)}});
@@ -218,10 +244,19 @@ CourierSettings read_courier(const std::string& file, const YamlNode& map, Diagn
             out.push_back({Severity::error, Place{file, stale->line, stale->column},
                            "courier.stale_after must be at least 1 s"});
     }
-    if (const auto* sources = map.find("sources"))
-        for (const auto& item : sources->items)
-            if (auto source = SourceReader(file, item, out).read())
-                settings.sources.push_back(std::move(*source));
+    const auto* sources = map.find("sources");
+    if (sources == nullptr) return settings;
+    for (const auto& item : sources->items) {
+        auto source = SourceReader(file, item, out).read();
+        if (!source) continue;
+        const auto* nats = std::get_if<NatsSource>(&*source);
+        if (nats != nullptr && !nats->events.empty() && events_source(settings) != nullptr)
+            out.push_back({Severity::error, Place{file, item.line, item.column},
+                           "courier.sources: session events go to one source alone",
+                           "leave `events` out of the others; a cluster's servers are one source"});
+        settings.sources.push_back(std::move(*source));
+    }
+    choose_events_source(settings, *sources);
     return settings;
 }
 

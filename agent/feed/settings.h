@@ -30,6 +30,7 @@ struct HttpsSource {
 struct NatsSource {
     std::vector<std::string> servers;        // nats:// or tls://
     std::string bucket = "escort_documents"; // letters, digits, - and _
+    std::string events;      // stream that session events go to; empty: they don't go there
     TlsFiles tls;
     std::string credentials; // a .creds file (JWT and NKey seed), or a user's NKey seed alone; or empty
 };
@@ -49,10 +50,15 @@ using DocumentSource = std::variant<HttpsSource, NatsSource, CaepSource>;
 constexpr std::size_t kMostSources = 64;
 constexpr std::size_t kLongestUrl = 512; // bytes
 
+constexpr const char* kEventStream = "ESCORT_EVENTS";
+
 struct CourierSettings {
     std::int64_t stale_after_s = 300; // at least 1; every source failing for longer: agent_degraded
     std::vector<DocumentSource> sources;
 };
+
+// The source that session events go to, at most one; nullptr: none.
+[[nodiscard]] const NatsSource* events_source(const CourierSettings& settings);
 
 // What messages call it: its URL, or "nats nats.example.gov:4222". For people: not unique.
 [[nodiscard]] std::string name_of(const DocumentSource& source);

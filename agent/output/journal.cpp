@@ -49,6 +49,7 @@ Status Journal::attach(sd_event* loop) {
 }
 
 bool Journal::write(const Record& record) {
+    if (on_record) on_record(record, context_);
     std::string datagram = encode(record, context_);
     flush(); // what waits goes first
     if (queue_.empty() && send(datagram) == Sent::yes) return true;

@@ -58,6 +58,8 @@ class Journal {
 
     [[nodiscard]] Counters counters() const;
     [[nodiscard]] bool waiting() const { return !queue_.empty(); }
+    // Told of each record at write(), whether journald takes it or not.
+    std::function<void(const Record&, const Context&)> on_record;
     // Called from the loop when nothing waits any more.
     std::function<void()> on_drained;
 

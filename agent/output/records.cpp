@@ -174,6 +174,11 @@ Record events_dropped(std::uint64_t count, DropPlace place) {
                            "Enforcement went on; no session was missed.",
                            count);
         break;
+    case DropPlace::outbox:
+        text = fmt::format("{} session events for the broker were lost. They are in this journal; "
+                           "'escortctl status' says why the courier does not deliver.",
+                           count);
+        break;
     }
     Record record(Event::events_dropped, text);
     record.set(Field::dropped, std::to_string(count));

@@ -46,8 +46,8 @@ namespace escort {
 // kernel, to processes outside of it, to files that others take orders from.
 [[nodiscard]] Record tamper(const std::string& what, const std::string& why, const std::string& hint);
 
-// activity: the queue of session_exec.
-enum class DropPlace { journal, kernel, activity };
+// activity: the queue of session_exec; outbox: what the broker is to be told.
+enum class DropPlace { journal, kernel, activity, outbox };
 [[nodiscard]] Record events_dropped(std::uint64_t count, DropPlace place);
 // Programs that a session started over its budget (`record.exec_per_minute`).
 [[nodiscard]] Record execs_dropped(const SessionRecord& session, std::uint64_t count);

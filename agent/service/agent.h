@@ -7,6 +7,7 @@
 #include "output/journal.h"
 #include "service/courier_watch.h"
 #include "service/documents.h"
+#include "service/event_outbox.h"
 #include "service/health.h"
 #include "service/local_denials.h"
 #include "service/policies.h"
@@ -22,8 +23,8 @@
 
 namespace escort {
 
-// Everything but `sessions`, `kernel` and `programs` is always there; those are not where the kernel lacks
-// what tier `kill` needs.
+// Everything but `events`, `sessions`, `kernel` and `programs` is always there; the last three are not where the
+// kernel lacks what tier `kill` needs.
 struct Agent {
     Settings settings;
     std::unique_ptr<Journal> journal;
@@ -36,6 +37,7 @@ struct Agent {
     std::unique_ptr<Policies> policies;
     std::unique_ptr<Documents> documents;
     std::unique_ptr<CourierWatch> courier;
+    std::unique_ptr<EventOutbox> events; // where a source takes them
     std::unique_ptr<Programs> programs;
     std::unique_ptr<KernelState> kernel;
     std::unique_ptr<Sessions> sessions;

@@ -90,6 +90,18 @@ json denials_json(const Agent& agent) {
     return list;
 }
 
+// What the broker is told; null where no source takes it.
+json events_json(const Agent& agent) {
+    if (!agent.events) return nullptr;
+    const auto counters = agent.events->counters();
+    const auto sent = agent.courier->events();
+    return {{"waiting", counters.waiting},
+            {"sent", sent.sent},
+            {"dropped", counters.dropped},
+            {"key", agent.events->key()},
+            {"last_error", sent.last_error}};
+}
+
 const char* why_unusable(const Candidate& candidate) {
     if (candidate.revoked) return to_string(Reason::revoked);
     if (candidate.expired) return to_string(Reason::expired);
@@ -125,6 +137,7 @@ json status_json(const Agent& agent) {
               {"kept", policies.kept()}}},
             {"documents", lists_json(agent)},
             {"sources", agent.courier->sources_json(agent.time->now().boot_ns)},
+            {"events", events_json(agent)},
             {"sessions", live},
             {"frozen", frozen_count(agent)},
             {"break_glass", break_glass_json(agent)},

@@ -63,9 +63,9 @@ def test_fresh_install_runs_and_is_healthy_in_observe_mode(bare):
     assert bare.escortctl("status", check=False).code == 0
     assert bare.run("dpkg --verify escortd").out == ""
     modes = bare.run("cd / && stat -c '%n %a' etc/escortd/policies.d etc/escortd/trust.d etc/escortd/breakglass.d "
-                     "var/lib/escortd var/lib/escortd/spool var/lib/escortd/state run/escortd").out.split("\n")
-    assert modes[:7] == ["etc/escortd/policies.d 755", "etc/escortd/trust.d 755", "etc/escortd/breakglass.d 755",
-                         "var/lib/escortd 755", "var/lib/escortd/spool 1770", "var/lib/escortd/state 700",
+                     "var/lib/escortd var/lib/escortd/spool var/lib/escortd/outbox var/lib/escortd/state run/escortd").out.split("\n")
+    assert modes[:8] == ["etc/escortd/policies.d 755", "etc/escortd/trust.d 755", "etc/escortd/breakglass.d 755",
+                         "var/lib/escortd 755", "var/lib/escortd/spool 1770", "var/lib/escortd/outbox 750", "var/lib/escortd/state 700",
                          "run/escortd 755"]
     assert bare.ssh("azsupport", "true").ok
 

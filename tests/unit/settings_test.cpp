@@ -240,6 +240,26 @@ TEST_CASE("settings: where documents come from") {
     CHECK(host.accepted("{}").courier.sources.empty());
 }
 
+TEST_CASE("settings: which source session events go to") {
+    const Host host;
+    const auto stream = [&](const std::string& sources) {
+        const auto settings = host.accepted("courier: {sources: [" + sources + "]}\n");
+        const auto* source = events_source(settings.courier);
+        return source == nullptr ? "" : source->servers.at(0) + " " + source->events;
+    };
+    const std::string https = "{type: https, url: 'https://b/'}";
+    CHECK(stream(https) == "");
+    CHECK(stream(https + ", {type: nats, servers: ['nats://n']}, {type: nats, servers: ['nats://m']}") ==
+          "nats://n ESCORT_EVENTS");
+    CHECK(stream("{type: nats, servers: ['nats://n']}, {type: nats, servers: ['nats://m'], events: audit}") ==
+          "nats://m audit");
+    CHECK(stream("{type: nats, servers: ['nats://n'], events: none}") == "");
+    CHECK(host.complaint("courier:\n  sources:\n  - {type: nats, servers: ['nats://n'], events: a}\n"
+                         "  - {type: nats, servers: ['nats://m'], events: b}\n") ==
+          "s.yaml:4:5: error: courier.sources: session events go to one source alone (leave `events` out of the "
+          "others; a cluster's servers are one source)");
+}
+
 TEST_CASE("settings: sources that can't be") {
     const Host host;
     const struct {
@@ -277,6 +297,8 @@ TEST_CASE("settings: sources that can't be") {
          "courier.sources.servers: no password belongs into the settings (name a credentials file)"},
         {"{type: nats, servers: ['nats://n'], bucket: 'a.b'}",
          "courier.sources.bucket: \"a.b\" has other characters than letters, digits, - and _"},
+        {"{type: nats, servers: ['nats://n'], events: '>'}",
+         "courier.sources.events: \">\" has other characters than letters, digits, - and _"},
     };
     for (const auto& row : rows) {
         CAPTURE(row.source);

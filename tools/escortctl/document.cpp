@@ -6,6 +6,7 @@
 #include "escortctl/command.h"
 #include "escortctl/publish.h"
 #include "escortctl/sign.h"
+#include "feed/outbox.h"
 #include "output/one_line.h"
 
 namespace escort::ctl {
@@ -105,6 +106,21 @@ Outcome<TrustSet> trust_of(const Context& context, const VerifyOptions& options)
     return std::move(*trust);
 }
 
+// What a host's agent tells a broker (feed/outbox.h): no host takes it as a document.
+Outcome<Exit> print_event(const Context& context, const std::string& file, const VerifiedDocument& event) {
+    const json claims = json::parse(event.payload, nullptr, /*allow_exceptions=*/false);
+    if (!claims.is_object()) return not_so({file, "its payload is no JSON object"});
+    if (context.json) {
+        print_json(context.output, {{"valid", true}, {"typ", event.typ}, {"key", event.key}, {"claims", claims}});
+        return Exit::done;
+    }
+    std::vector<std::pair<std::string, Cell>> pairs{{"signed by", {event.key}}, {"typ", {event.typ}}};
+    for (const auto& [claim, value] : claims.items())
+        pairs.emplace_back(claim, one_line(value.is_string() ? value.get<std::string>() : value.dump()));
+    print_pairs(context.output, pairs);
+    return Exit::done;
+}
+
 Outcome<Exit> verify(const Context& context, const VerifyOptions& options) {
     const auto trust = trust_of(context, options);
     if (!trust) return tl::unexpected<Failure>(trust.error());
@@ -117,6 +133,8 @@ Outcome<Exit> verify(const Context& context, const VerifyOptions& options) {
         return failure(Exit::not_so, options.file,
                        std::string(to_string(refusal.code)) + ": " + refusal.text);
     };
+    if (const auto event = verify_jws(*content, *trust); event && event->typ == kSessionEventType)
+        return print_event(context, options.file, *event);
     // Which issuer may use which key is the settings' word and the daemon's to judge.
     DocumentFacts facts;
     const auto document = judge_document(*content, *trust, std::nullopt, facts);

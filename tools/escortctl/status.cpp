@@ -22,6 +22,19 @@ void add_exceptions(std::vector<std::pair<std::string, Cell>>& pairs, const json
         pairs.push_back({"denied here", {text_of(denial, "kind") + " " + text_of(denial, "id")}});
 }
 
+// What the broker is told of sessions.
+void add_events(std::vector<std::pair<std::string, Cell>>& pairs, const json& status) {
+    const json& events = object_of(status, "events");
+    if (events.empty()) return;
+    const std::string error = text_of(events, "last_error");
+    const auto count = [&](const char* key) { return std::to_string(number_of(events, key)); };
+    pairs.push_back({"events to broker",
+                     {count("sent") + " sent, " + count("waiting") + " wait, " + count("dropped") + " lost" +
+                          (error.empty() ? "" : ": " + error),
+                      count("sent") + " " + count("waiting") + " " + count("dropped")}});
+    pairs.push_back({"event key", {text_of(events, "key")}});
+}
+
 std::vector<std::pair<std::string, Cell>> summary(const json& status, std::int64_t now) {
     const json& policy = object_of(status, "policy");
     const std::string sha256 = text_of(policy, "sha256");
@@ -52,6 +65,7 @@ std::vector<std::pair<std::string, Cell>> summary(const json& status, std::int64
         pairs.push_back({"policy error", {error}});
     if (const std::string error = text_of(status, "last_error"); !error.empty())
         pairs.push_back({"last error", {error}});
+    add_events(pairs, status);
     for (const json& warning : list_of(status, "warnings"))
         if (warning.is_string()) pairs.push_back({"warning", {warning.get<std::string>()}});
     for (const json& part : list_of(status, "degraded")) {

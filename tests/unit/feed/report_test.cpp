@@ -25,6 +25,7 @@ TEST_CASE("report: what is written is read") {
     CourierReport report;
     report.started_ns = 5;
     report.sources = {source(SourceState::working, 0), source(SourceState::failing, 8), SourceReport{}};
+    report.events = {"001767225600-7f3a2c1e-0000000812.session_ended.jws", 4, "no stream"};
     const auto parsed = parse_report(to_json(report));
     REQUIRE(parsed);
     CHECK(*parsed == report);
@@ -33,10 +34,13 @@ TEST_CASE("report: what is written is read") {
 TEST_CASE("report: of a courier that was taken over nothing but facts is believed") {
     const std::string good = to_json({1, {source(SourceState::working, 0)}});
     CHECK(parse_report(good));
+    CHECK(parse_report("{\"started_ns\":1,\"sources\":[]}")); // of a courier that knows nothing of events
     for (const std::string bad : {"", "[]", "{}", "{\"started_ns\":1}", "{\"started_ns\":-1,\"sources\":[]}",
                                   "{\"started_ns\":1,\"sources\":[1]}", "{\"started_ns\":1,\"sources\":{}}"})
         CHECK_FALSE(parse_report(bad));
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"\"working\"", "\"fine\""},
+                                   {"\"sent\":0", "\"sent\":-1"},
+                                   {"\"delivered\":\"\"", "\"delivered\":null"},
                                    {"\"working\"", "1"},
                                    {"\"last_success_ns\":7", "\"last_success_ns\":\"7\""},
                                    {"\"last_success_ns\":7", "\"last_success_ns\":-7"},
@@ -60,4 +64,13 @@ TEST_CASE("report: one source that works is enough; else since the last of them 
     CHECK(silent_since(&report, 40) == 80);
     report.sources.push_back(source(SourceState::working, 0));
     CHECK(silent_since(&report, 40) == 0);
+}
+
+TEST_CASE("report: whatever a server says can stand in one") {
+    CHECK(report_text("no route \xc3\xbc") == "no route \xc3\xbc");
+    CHECK(report_text("a\nb\x01\xff") == "a?b??");
+    CHECK(report_text(std::string(600, 'x')).size() == 512);
+    CourierReport report;
+    report.events.last_error = report_text("\xff\x1b[2J");
+    CHECK(parse_report(to_json(report)));
 }

@@ -1,0 +1,40 @@
+// Session events on their way to the broker: the daemon puts each, signed, as a file into `paths.outbox`; the
+// courier, which may only read there, sends it and says in its report how far it is; the daemon removes what
+// has arrived. Here is what both must agree on. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace escort {
+
+constexpr const char* kSessionEventType = "escort-session-event+jwt"; // the JWS header's `typ`
+constexpr std::size_t kSessionEventLimit = std::size_t{128} << 10;    // bytes of one, signed
+
+// A file's name, by which files sort as the events happened.
+struct EventName {
+    std::int64_t at = 0;    // trusted time, seconds since the epoch, 0 to 10^12 - 1
+    std::uint32_t boot = 0; // as in a session's id
+    std::uint64_t number = 0; // within a boot one more with each event, sent or lost
+    std::string event;        // "session_killed": letters and _
+
+    friend bool operator==(const EventName&, const EventName&) = default;
+};
+
+// "001767225600-7f3a2c1e-0000000812.session_killed.jws"
+[[nodiscard]] std::string file_name(const EventName& name);
+[[nodiscard]] std::optional<EventName> parse_event_name(std::string_view file);
+
+// "7f3a2c1e-e812": the event's `jti`, unique on its host.
+[[nodiscard]] std::string event_id(const EventName& name);
+
+constexpr const char* kEventSubjects = "escort.events.>"; // of all hosts
+
+// "escort.events.HOST.session_killed", HOST as in a bucket's keys; and what all of a host's begin with.
+[[nodiscard]] std::string event_subject(std::string_view host_id, std::string_view event);
+[[nodiscard]] std::string event_subjects_of(std::string_view host_id);
+
+} // namespace escort
