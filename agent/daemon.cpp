@@ -156,7 +156,7 @@ void Daemon::start_events() {
     if (events_source(settings.courier) == nullptr) return;
     auto opened = EventOutbox::open(
         {loop_.get(), *agent_.time, *agent_.journal, *agent_.health, settings.host_id, boot_},
-        {settings.paths.outbox, settings.paths.state + "/host.key", settings.paths.run + "/host.pem",
+        {settings.paths.outbox, settings.paths.state + "/event.key", settings.paths.run + "/event-key.pem",
          settings.paths.run + "/next-event"});
     if (!opened) return agent_.health->degrade("events", opened.error().text(), opened.error().hint);
     agent_.events = std::move(*opened);

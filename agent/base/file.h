@@ -20,8 +20,8 @@ enum class Follow { yes, no }; // a symbolic link at the path's end
 
 enum class Sync { no, yes }; // yes: on the disk when it returns
 
-// A new file with all of `content`, whatever the umask is: what lies at `path` goes first (it may be another's,
-// where others may write), and after an error nothing is left there.
+// A new file with all of `content`, whatever the umask is: what lies at `path` goes first (it may be
+// another's, where others may write), and after an error nothing is left there.
 [[nodiscard]] Status create_file(const std::string& path, std::string_view content, mode_t mode, Sync sync);
 
 // Writes to a temporary name in the same folder, fsyncs, renames over `path`, fsyncs the folder.

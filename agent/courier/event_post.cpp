@@ -18,10 +18,11 @@ constexpr std::uint64_t kLookMs = 60'000;
 
 EventPost::EventPost(Ground ground)
     : ground_(std::move(ground)),
-      again_(ground_.loop, [this] {
-          pausing_ = false;
-          send_more();
-      }),
+      again_(ground_.loop,
+             [this] {
+                 pausing_ = false;
+                 send_more();
+             }),
       answer_(ground_.loop, [this] { failed("the broker does not acknowledge"); }),
       look_(ground_.loop, [this] { watch(); }) {}
 

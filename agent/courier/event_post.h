@@ -26,16 +26,16 @@ struct OutgoingEvent {
 
 class EventPost {
   public:
-    static constexpr std::size_t kAtOnce = 64;              // sent and not acknowledged
-    static constexpr std::size_t kMostWaiting = 16'384;     // names kept in memory; the folder has the others
-    static constexpr std::uint64_t kAnswerMs = 15'000;      // then all of them are sent again
+    static constexpr std::size_t kAtOnce = 64;          // sent and not acknowledged
+    static constexpr std::size_t kMostWaiting = 16'384; // names kept in memory; the folder has the others
+    static constexpr std::uint64_t kAnswerMs = 15'000;  // then all of them are sent again
 
     struct Ground {
         sd_event* loop = nullptr;
         std::string folder; // the outbox
         std::string host_id;
-        std::function<double()> random;                               // uniform in [0, 1)
-        std::function<void(std::vector<OutgoingEvent>)> send;         // result() is to follow for each
+        std::function<double()> random;                       // uniform in [0, 1)
+        std::function<void(std::vector<OutgoingEvent>)> send; // result() is to follow for each
         std::function<void()> report_changed;
     };
 

@@ -60,7 +60,8 @@ Result<bool> Handover::put(std::string_view document, Durable durable) {
     if (auto room = make_room(document.size()); !room) return tl::unexpected(room.error());
     const std::string name = std::string(kPrefix) + hash.substr(0, 32) + ".jws";
     const std::string half = spool_ + "/" + std::string(kHalf) + hash.substr(0, 32);
-    if (auto written = create_file(half, document, 0600, durable == Durable::yes ? Sync::yes : Sync::no); !written)
+    if (auto written = create_file(half, document, 0600, durable == Durable::yes ? Sync::yes : Sync::no);
+        !written)
         return tl::unexpected(written.error());
     if (::rename(half.c_str(), (spool_ + "/" + name).c_str()) != 0) {
         const int error = errno;

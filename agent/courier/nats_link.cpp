@@ -178,7 +178,8 @@ void NatsLink::Shared::on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* 
     if (shared && natsMsgHeader_Get(message, kIdHeader, &id) == NATS_OK && id != nullptr) {
         std::string why;
         if (error != nullptr)
-            why = error->ErrText != nullptr && *error->ErrText != '\0' ? error->ErrText : natsStatus_GetText(error->Err);
+            why = error->ErrText != nullptr && *error->ErrText != '\0' ? error->ErrText
+                                                                       : natsStatus_GetText(error->Err);
         shared->post({NatsEvent::Kind::sent, id, {}, std::move(why)});
     }
 }

@@ -46,12 +46,12 @@ NatsSource::NatsSource(escort::NatsSource settings, std::string outbox, const Gr
           if (link_) link_->refresh();
       }) {
     if (settings_.events.empty()) return;
-    post_ = std::make_unique<EventPost>(EventPost::Ground{
-        ground.loop, std::move(outbox), ground.host_id, ground.random,
-        [this](std::vector<OutgoingEvent> events) {
-            if (link_) link_->send(std::move(events));
-        },
-        ground.report_changed});
+    post_ = std::make_unique<EventPost>(EventPost::Ground{ground.loop, std::move(outbox), ground.host_id,
+                                                          ground.random,
+                                                          [this](std::vector<OutgoingEvent> events) {
+                                                              if (link_) link_->send(std::move(events));
+                                                          },
+                                                          ground.report_changed});
 }
 
 std::string NatsSource::stamp() const {

@@ -16,8 +16,8 @@ constexpr std::size_t kSessionEventLimit = std::size_t{128} << 10;    // bytes o
 
 // A file's name, by which files sort as the events happened.
 struct EventName {
-    std::int64_t at = 0;    // trusted time, seconds since the epoch, 0 to 10^12 - 1
-    std::uint32_t boot = 0; // as in a session's id
+    std::int64_t at = 0;      // trusted time, seconds since the epoch, 0 to 10^12 - 1
+    std::uint32_t boot = 0;   // as in a session's id
     std::uint64_t number = 0; // within a boot one more with each event, sent or lost
     std::string event;        // "session_killed": letters and _
 

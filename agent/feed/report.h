@@ -55,8 +55,8 @@ struct CourierReport {
     friend bool operator==(const CourierReport&, const CourierReport&) = default;
 };
 
-// What a server says may be anything, and the report is read as strict JSON: control characters, and bytes that are
-// no UTF-8, become ?; cut at 512 bytes.
+// What a server says may be anything, and the report is read as strict JSON: control characters, and bytes
+// that are no UTF-8, become ?; cut at 512 bytes.
 [[nodiscard]] std::string report_text(std::string_view text);
 
 // Where it lies: below `paths.run`, in a folder that belongs to the courier.

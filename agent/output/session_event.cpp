@@ -46,8 +46,7 @@ ordered_json value_of(Field field, const std::string& text) {
         return words;
     }
     std::uint64_t number = 0;
-    if (is_number(field) &&
-        std::from_chars(text.data(), text.data() + text.size(), number).ec == std::errc())
+    if (is_number(field) && std::from_chars(text.data(), text.data() + text.size(), number).ec == std::errc())
         return number;
     return one_line(text);
 }

@@ -21,7 +21,8 @@ struct EventStamp {
 [[nodiscard]] bool is_session_event(Event event);
 
 // JSON: iss ("host:ID"), iat, jti, seq, event, and the record's fields and the context's, named as in the
-// journal but lower-case and without ESCORT_ ("pid" for OBJECT_PID). Numbers are numbers, `reasons` is a list.
+// journal but lower-case and without ESCORT_ ("pid" for OBJECT_PID). Numbers are numbers, `reasons` is a
+// list.
 [[nodiscard]] std::string session_event_claims(const Record& record, const Context& context,
                                                const EventStamp& stamp);
 

@@ -23,8 +23,8 @@
 
 namespace escort {
 
-// Everything but `events`, `sessions`, `kernel` and `programs` is always there; the last three are not where the
-// kernel lacks what tier `kill` needs.
+// Everything but `events`, `sessions`, `kernel` and `programs` is always there; the last three are not where
+// the kernel lacks what tier `kill` needs.
 struct Agent {
     Settings settings;
     std::unique_ptr<Journal> journal;

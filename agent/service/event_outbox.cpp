@@ -41,8 +41,7 @@ EventOutbox::EventOutbox(const Ground& ground, OutboxPlaces places, SigningKey k
     : ground_(ground), places_(std::move(places)), key_(std::move(key)) {}
 
 Result<std::unique_ptr<EventOutbox>> EventOutbox::open(const Ground& ground, OutboxPlaces places) {
-    auto key =
-        ::access(places.key.c_str(), F_OK) == 0 ? load_signing_key(places.key) : make_key(places.key);
+    auto key = ::access(places.key.c_str(), F_OK) == 0 ? load_signing_key(places.key) : make_key(places.key);
     if (!key) return tl::unexpected(key.error());
     const auto pem = public_pem(*key);
     if (!pem) return fail(places.key, pem.error().text());
@@ -94,17 +93,19 @@ Status EventOutbox::find_waiting() {
 
 bool EventOutbox::has_room(std::size_t bytes, bool approved) const {
     const std::size_t share = approved ? 1 : 2;
-    return unwritten_.size() < kMostUnwritten / share && files_.size() + unwritten_.size() < kMostEvents / share &&
-           bytes_ + bytes <= kMostBytes / share;
+    return unwritten_.size() < kMostUnwritten / share &&
+           files_.size() + unwritten_.size() < kMostEvents / share && bytes_ + bytes <= kMostBytes / share;
 }
 
 void EventOutbox::offer(const Record& record, const Context& context) {
     if (!is_session_event(record.event)) return;
-    const EventName name{ground_.time.now().trusted, ground_.boot, next_++, std::string(info(record.event).word)};
+    const EventName name{ground_.time.now().trusted, ground_.boot, next_++,
+                         std::string(info(record.event).word)};
     auto claims =
         session_event_claims(record, context, {ground_.host_id, name.at, event_id(name), name.number});
     const auto bytes = signed_size(claims.size());
-    if (bytes > kSessionEventLimit || !has_room(bytes, record.fields.contains(Field::approval))) return lose();
+    if (bytes > kSessionEventLimit || !has_room(bytes, record.fields.contains(Field::approval)))
+        return lose();
     bytes_ += bytes;
     unwritten_.push_back({file_name(name), std::move(claims)});
     arm();
@@ -137,7 +138,8 @@ void EventOutbox::write_for(std::uint64_t ns) {
     // Before the events: no number may ever be given twice.
     const auto number = fmt::format("{:08x} {}", ground_.boot, next_);
     if (auto kept = write_file_atomically(places_.number, number, 0600); !kept)
-        ground_.health.degrade("events", kept.error().text(), "check space and permissions of the run folder");
+        ground_.health.degrade("events", kept.error().text(),
+                               "check space and permissions of the run folder");
     while (!unwritten_.empty()) {
         const Unwritten event = std::move(unwritten_.front());
         unwritten_.pop_front();

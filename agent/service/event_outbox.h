@@ -2,10 +2,10 @@
 // the host's own key, and keeps it on the disk until the courier says that it has arrived (feed/outbox.h).
 // Meets no network.
 //
-// offer() only takes the record; signing and writing follow when the loop has nothing more urgent. Bounded: what
-// finds no room is counted, told as `events_dropped`, and missing in the events' numbers. What is not of an
-// approved session may take half of the room, so that no flood of refused ones hides who was let in.
-// Not fsync()ed: a power cut may cost the last seconds' events, which are then missing by their numbers; a killed
+// offer() only takes the record; signing and writing follow when the loop has nothing more urgent. Bounded:
+// what finds no room is counted, told as `events_dropped`, and missing in the events' numbers. What is not of
+// an approved session may take half of the room, so that no flood of refused ones hides who was let in. Not
+// fsync()ed: a power cut may cost the last seconds' events, which are then missing by their numbers; a killed
 // daemon or a reboot costs none that was written.
 #pragma once
 

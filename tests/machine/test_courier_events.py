@@ -119,8 +119,9 @@ def test_a_courier_killed_again_and_again_loses_none(host, broker):
 def test_a_daemon_killed_goes_on_with_its_numbers(host, broker):
     first, _ = a_session(host, broker)
     event_stream.wait_for_events(host, first, ["session_opened", "session_approved", "session_ended"])
+    begin = host.journal_end()
     host.run("systemctl kill -s KILL escortd")
-    wait_for(lambda: host.run("systemctl is-active escortd", check=False).out == "active\n", 10, "the next daemon")
+    wait_for(lambda: host.journal("agent_started", after=begin), 10, "the next daemon")
     second, _ = a_session(host, broker)
     event_stream.wait_for_events(host, second, ["session_opened", "session_approved", "session_ended"])
     claims = [event_stream.claims_of(each) for each in event_stream.messages(host)]
@@ -176,11 +177,11 @@ def test_without_a_source_that_takes_them_nothing_is_written(host, broker):
 
 
 def test_the_courier_may_only_read_there(host, broker):
-    key = "/var/lib/escortd/state/host.key"
+    key = "/var/lib/escortd/state/event.key"
     a_session(host, broker)
     for attempt in (f"touch {OUTBOX}/x", f"rm -f {OUTBOX}/*", f"cat {key}", f"echo x >> {OUTBOX}/$(ls {OUTBOX} | head -n 1)x"):
         assert not host.run(["runuser", "-u", "escort-courier", "--", "sh", "-c", attempt], check=False).ok
-    assert host.run(f"stat -c '%U %a' {key} /run/escortd/host.pem").out == "root 600\nroot 644\n"
+    assert host.run(f"stat -c '%U %a' {key} /run/escortd/event-key.pem").out == "root 600\nroot 644\n"
 
 
 def test_a_host_speaks_as_itself_alone(host):
@@ -206,3 +207,4 @@ def test_a_host_speaks_as_itself_alone(host):
     host.ssh(ACCOUNT, "true")
     wait_for(lambda: "Permissions Violation" in host.ask("status")["events"]["last_error"], 15, "a refusal")
     assert waiting(host)
+    couriers.use(host, couriers.NATS)

@@ -256,7 +256,8 @@ TEST_CASE("settings: which source session events go to") {
     CHECK(stream("{type: nats, servers: ['nats://n'], events: none}") == "");
     CHECK(host.complaint("courier:\n  sources:\n  - {type: nats, servers: ['nats://n'], events: a}\n"
                          "  - {type: nats, servers: ['nats://m'], events: b}\n") ==
-          "s.yaml:4:5: error: courier.sources: session events go to one source alone (leave `events` out of the "
+          "s.yaml:4:5: error: courier.sources: session events go to one source alone (leave `events` out of "
+          "the "
           "others; a cluster's servers are one source)");
 }
 

@@ -111,7 +111,8 @@ Outcome<Exit> print_event(const Context& context, const std::string& file, const
     const json claims = json::parse(event.payload, nullptr, /*allow_exceptions=*/false);
     if (!claims.is_object()) return not_so({file, "its payload is no JSON object"});
     if (context.json) {
-        print_json(context.output, {{"valid", true}, {"typ", event.typ}, {"key", event.key}, {"claims", claims}});
+        print_json(context.output,
+                   {{"valid", true}, {"typ", event.typ}, {"key", event.key}, {"claims", claims}});
         return Exit::done;
     }
     std::vector<std::pair<std::string, Cell>> pairs{{"signed by", {event.key}}, {"typ", {event.typ}}};

@@ -73,7 +73,8 @@ Run declare_publish(CLI::App& app) {
                    "Key of the bucket (default: by the document's audience, kind and issuer)");
     app.add_option("--bucket", options->nats.bucket, "The bucket")->capture_default_str();
     app.add_option("--create", options->create,
-                   "Make the bucket, and the stream of session events, where they aren't there, kept by this many servers")
+                   "Make the bucket, and the stream of session events, where they aren't there, kept by this "
+                   "many servers")
         ->check(CLI::Range(1, kMostReplicas));
     app.add_option("--ca", options->nats.tls.ca,
                    "Certificates of authorities that the server's may come from (PEM)");

@@ -60,6 +60,6 @@ def wait_for_events(host: Guest, session: str, wanted: list[str], timeout: float
 
 def verified(host: Guest, message: dict) -> dict:
     """The claims, as the product's own command verifies them with the host's public key alone."""
-    host.run(f"mkdir -p {KEYS} && cp /run/escortd/host.pem {KEYS}/")
+    host.run(f"mkdir -p {KEYS} && cp /run/escortd/event-key.pem {KEYS}/")
     host.write("/root/event.jws", message["data"])
     return json.loads(host.run(["escortctl", "document", "verify", "--json", "--trust", KEYS, "/root/event.jws"]).out)["claims"]

@@ -60,7 +60,8 @@ struct Courier {
 
 } // namespace
 
-TEST_CASE("event post: what waits is sent in its order once there is a connection, and each new one at once") {
+TEST_CASE(
+    "event post: what waits is sent in its order once there is a connection, and each new one at once") {
     Courier courier;
     courier.put(2);
     courier.put(1);
@@ -81,7 +82,8 @@ TEST_CASE("event post: what waits is sent in its order once there is a connectio
     CHECK(courier.sent[0].id == "i-0abc.7f3a2c1e-e3");
 }
 
-TEST_CASE("event post: what was refused is sent again, what had arrived is not, and the report waits for all") {
+TEST_CASE(
+    "event post: what was refused is sent again, what had arrived is not, and the report waits for all") {
     Courier courier;
     for (int number = 1; number <= 3; ++number)
         courier.put(number);
@@ -130,7 +132,8 @@ TEST_CASE("event post: a connection that is new may have lost what was sent") {
     CHECK(post.report().sent == 1);
 }
 
-TEST_CASE("event post: so many at once, the others when those have arrived; what the daemon removes is forgotten") {
+TEST_CASE(
+    "event post: so many at once, the others when those have arrived; what the daemon removes is forgotten") {
     Courier courier;
     const int many = static_cast<int>(EventPost::kAtOnce) + 5;
     for (int number = 1; number <= many; ++number)

@@ -14,8 +14,9 @@ TEST_CASE("outbox: a file's name is read as it was written, and nothing else is 
     CHECK(parse_event_name(file_name(late)) == late);
     for (const char* bad :
          {"", ".jws", "001767225600-7f3a2c1e-0000000812.jws", "001767225600-7f3a2c1e-0000000812..jws",
-          ".001767225600-7f3a2c1e-0000000812.session_killed.jws", "001767225600-7f3a2c1e-812.session_killed.jws",
-          "1-7f3a2c1e-0000000812.session_killed.jws", "001767225600-7F3A2C1E-0000000812.session_killed.jws",
+          ".001767225600-7f3a2c1e-0000000812.session_killed.jws",
+          "001767225600-7f3a2c1e-812.session_killed.jws", "1-7f3a2c1e-0000000812.session_killed.jws",
+          "001767225600-7F3A2C1E-0000000812.session_killed.jws",
           "001767225600-7f3a2c1e-0000000812.session.killed.jws", "001767225600-7f3a2c1e-0000000812.a/b.jws",
           "001767225600-7f3a2c1e-0000000812.session_killed", "-01767225600-7f3a2c1e-0000000812.x.jws",
           "001767225600-7f3a2c1e--000000812.x.jws", "001767225600-7f3a2c1e-99999999999999999999.x.jws"}) {
@@ -26,10 +27,11 @@ TEST_CASE("outbox: a file's name is read as it was written, and nothing else is 
 
 TEST_CASE("outbox: files sort as the events happened") {
     std::vector<std::string> files;
-    for (const auto& [at, boot, number] : {std::tuple<int, std::uint32_t, std::uint64_t>{99, 0xffffffff, 5'000'000'000},
-                                           {100, 1, 9},
-                                           {100, 1, 10},
-                                           {100'000'000, 1, 11}})
+    for (const auto& [at, boot, number] :
+         {std::tuple<int, std::uint32_t, std::uint64_t>{99, 0xffffffff, 5'000'000'000},
+          {100, 1, 9},
+          {100, 1, 10},
+          {100'000'000, 1, 11}})
         files.push_back(file_name({at, boot, number, "session_ended"}));
     CHECK(std::is_sorted(files.begin(), files.end()));
 }

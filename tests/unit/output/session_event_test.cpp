@@ -85,9 +85,11 @@ TEST_CASE("session event: hostile text stays text") {
 }
 
 TEST_CASE("session event: which records are") {
-    for (const auto event : {Event::session_opened, Event::session_approved, Event::session_denied, Event::session_killed,
-                             Event::session_frozen, Event::session_thawed, Event::session_ended, Event::break_glass_used})
+    for (const auto event :
+         {Event::session_opened, Event::session_approved, Event::session_denied, Event::session_killed,
+          Event::session_frozen, Event::session_thawed, Event::session_ended, Event::break_glass_used})
         CHECK(is_session_event(event));
-    for (const auto event : {Event::session_exec, Event::tamper, Event::agent_degraded, Event::document_accepted})
+    for (const auto event :
+         {Event::session_exec, Event::tamper, Event::agent_degraded, Event::document_accepted})
         CHECK_FALSE(is_session_event(event));
 }

@@ -42,7 +42,8 @@ struct Host {
         outbox = std::move(*opened);
     }
     OutboxPlaces places() const {
-        return {folder.path("outbox"), folder.path("host.key"), folder.path("host.pem"), folder.path("next-event")};
+        return {folder.path("outbox"), folder.path("host.key"), folder.path("host.pem"),
+                folder.path("next-event")};
     }
     void offer(const std::string& approval = "apr-1", const std::string& id = "7f3a2c1e-1") {
         SessionRecord session;
@@ -136,7 +137,7 @@ TEST_CASE("event outbox: what has arrived goes; a new start goes on with key and
     CHECK(host.outbox->key() == key);
     CHECK(host.outbox->counters().waiting == 1);
     CHECK(host.files().size() == 2); // README is nobody's business
-    host.outbox->delivered("zzz"); // of a courier that was taken over: it may withhold, no more
+    host.outbox->delivered("zzz");   // of a courier that was taken over: it may withhold, no more
     CHECK(host.outbox->counters().waiting == 0);
     host.offer();
     host.outbox->flush();
@@ -172,7 +173,8 @@ TEST_CASE("event outbox: without the number's file it goes on behind what waits"
     }
 }
 
-TEST_CASE("event outbox: it is bounded, refused sessions push out no approved one, and losses are told by number") {
+TEST_CASE(
+    "event outbox: it is bounded, refused sessions push out no approved one, and losses are told by number") {
     Host host;
     for (std::size_t i = 0; i < EventOutbox::kMostEvents; ++i) {
         host.offer("");
@@ -185,7 +187,8 @@ TEST_CASE("event outbox: it is bounded, refused sessions push out no approved on
     host.outbox->flush();
     const auto files = host.files();
     REQUIRE(files.size() == EventOutbox::kMostEvents / 2 + 1);
-    CHECK(parse_event_name(files.back())->number == EventOutbox::kMostEvents + 1); // the lost ones had numbers
+    CHECK(parse_event_name(files.back())->number ==
+          EventOutbox::kMostEvents + 1); // the lost ones had numbers
 
     while (host.receiver.next()) {
     }
@@ -219,13 +222,13 @@ TEST_CASE("event outbox: what can't be written is lost, and says so") {
 TEST_CASE("event outbox: a key that can't be read is not replaced by another") {
     Host host;
     host.folder.write("host.key", "no key");
-    const auto opened =
-        EventOutbox::open({host.loop.get(), host.keeper, host.journal, host.health, "i-0abc", kBoot}, host.places());
+    const auto opened = EventOutbox::open(
+        {host.loop.get(), host.keeper, host.journal, host.health, "i-0abc", kBoot}, host.places());
     CHECK_FALSE(opened);
     std::filesystem::remove(host.folder.path("host.key"));
     std::filesystem::remove_all(host.folder.path("outbox"));
-    const auto without =
-        EventOutbox::open({host.loop.get(), host.keeper, host.journal, host.health, "i-0abc", kBoot}, host.places());
+    const auto without = EventOutbox::open(
+        {host.loop.get(), host.keeper, host.journal, host.health, "i-0abc", kBoot}, host.places());
     REQUIRE_FALSE(without);
     CHECK(without.error().text().find("outbox") != std::string::npos);
 }
