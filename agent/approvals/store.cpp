@@ -14,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kStateLimit = 256UL * 1024 * 1024; // 100,000 revoked approvals with long names
-constexpr std::size_t kToldLimit = 4096;
 constexpr mode_t kStateMode = 0600;
 
 // Nothing where the file does not exist.
@@ -158,16 +157,6 @@ Result<std::vector<std::string>> Store::pending() const {
     return list_spool(paths_.spool);
 }
 
-bool Store::first_time(const std::string& what) {
-    if (!told_.insert(what).second) return false;
-    told_order_.push_back(what);
-    if (told_order_.size() > kToldLimit) {
-        told_.erase(told_order_.front());
-        told_order_.pop_front();
-    }
-    return true;
-}
-
 // The order makes a crash harmless: the document under a new name, then the ledger that names it, then the
 // old document's removal.
 Judged<Store::Accepted> Store::accept(ApprovalList list, std::string_view raw, const Moment& now,
@@ -248,7 +237,7 @@ Result<Outcome> Store::take(const std::string& path, const Moment& now) {
     if (out.disposition == Disposition::refused) {
         // Once per document, whatever reason it has the next time; a full disk is told on its own.
         const std::string what = out.document.sha256.empty() ? "file " + name : out.document.sha256;
-        out.alert = first_time(out.retry ? "retry " + what : what);
+        out.alert = told_.first_time(out.retry ? "retry " + what : what);
     }
     if (!out.retry)
         if (auto removed = remove_spool_file(path, *file); !removed)

@@ -12,12 +12,12 @@
 
 #include "approvals/judge.h"
 #include "approvals/lease_folder.h"
+#include "approvals/recent.h"
 #include "approvals/spool.h"
 #include "core/ledger.h"
 #include "core/presence.h"
 #include "core/trusted_time.h"
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <set>
@@ -129,7 +129,6 @@ class Store {
     void remove_unnamed_leases(const std::set<std::string>& before) const;
     [[nodiscard]] std::string document_path(const std::string& sha256) const;
     void remove_litter() const;
-    [[nodiscard]] bool first_time(const std::string& what);
 
     StorePaths paths_;
     LedgerSettings settings_;
@@ -141,8 +140,7 @@ class Store {
     std::set<std::string> unwritten_; // documents that have taken effect, but are not on disk, by SHA-256
     TrustedTime time_;
     bool loaded_ = false;
-    std::set<std::string> told_; // refusals alerted already; bounded, oldest forgotten first
-    std::deque<std::string> told_order_;
+    Recent told_{4096}; // refusals alerted already
 };
 
 } // namespace escort

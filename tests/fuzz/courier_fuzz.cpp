@@ -1,9 +1,11 @@
 // What strangers send to the courier, and what the courier tells the daemon. First byte: 'd' an HTTPS answer,
-// 's' a poll's, 'n' a credentials file, else a report as the daemon, as root, reads it.
+// 's' a poll's, 'n' a credentials file, 'e' a session event's file name, else a report as the daemon, as
+// root, reads it.
 #include "fuzz.h"
 
 #include "courier/answer.h"
 #include "courier/nkey.h"
+#include "feed/outbox.h"
 #include "feed/report.h"
 
 using namespace escort;
@@ -31,6 +33,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     case 'n':
         if (const auto half = courier::nkey_public(text))
             fuzz::must(half->size() == 56 && half->starts_with('U'), "a user's public NKey");
+        return 0;
+    case 'e':
+        if (const auto name = parse_event_name(text)) {
+            fuzz::must(file_name(*name) == text, "a name is written in one way");
+            fuzz::must(text.find('/') == std::string::npos, "a name leads nowhere else");
+        }
         return 0;
     default:
         break;
