@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "feed/keys.h"
 #include "kernel/events.h"
 #include "kernel/probe.h"
 #include "output/records.h"
@@ -150,16 +151,16 @@ Status Daemon::start_state() {
     return {};
 }
 
-// Without it everything else goes on: the journal has the same.
+// The key's name holds the host's: a clone of an image with another id makes a key of its own.
 void Daemon::start_events() {
     const Settings& settings = agent_.settings;
     if (events_source(settings.courier) == nullptr) return;
-    auto opened = EventOutbox::open(
-        {loop_.get(), *agent_.time, *agent_.journal, *agent_.health, settings.host_id, boot_},
-        {settings.paths.outbox, settings.paths.state + "/event.key", settings.paths.run + "/event-key.pem",
-         settings.paths.run + "/next-event"});
-    if (!opened) return agent_.health->degrade("events", opened.error().text(), opened.error().hint);
-    agent_.events = std::move(*opened);
+    agent_.events = std::make_unique<EventOutbox>(
+        EventOutbox::Ground{loop_.get(), *agent_.time, *agent_.journal, *agent_.health, settings.host_id,
+                            boot_},
+        OutboxPlaces{settings.paths.outbox,
+                     settings.paths.state + "/event-" + key_part(settings.host_id) + ".key",
+                     settings.paths.run + "/event-key.pem", settings.paths.state + "/next-event"});
     agent_.journal->on_record = [this](const Record& record, const Context& context) {
         agent_.events->offer(record, context);
     };

@@ -13,8 +13,8 @@ namespace escort {
 // there is judged by its signature alone.) Then those that programs outside a session take orders from.
 void Daemon::watch_folders() {
     const auto& paths = agent_.settings.paths;
-    for (const auto& folder :
-         {paths.policies, paths.trust, paths.breakglass, paths.state, paths.state + "/documents"}) {
+    for (const auto& folder : {paths.policies, paths.trust, paths.breakglass, paths.state,
+                               paths.state + "/documents", paths.outbox}) {
         auto watch = FolderWatch::open(loop_.get(), folder, FolderWatch::Watched::files,
                                        [this](const FolderChange& change) { changed_by(change); });
         if (watch)

@@ -92,7 +92,7 @@ void Daemon::tick() {
     agent_.store->retime(now);
     agent_.courier->tick(now.boot_ns);
     if (agent_.events) {
-        agent_.events->delivered(agent_.courier->events().delivered);
+        if (const auto* told = agent_.courier->events()) agent_.events->delivered(told->delivered);
         agent_.events->tick(now.boot_ns);
     }
     push_rules(); // windows that have begun

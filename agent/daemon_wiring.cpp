@@ -155,7 +155,8 @@ void Daemon::mask_user_managers() {
 // Who can sign on this host can approve himself.
 void Daemon::check_private_keys() {
     std::string found;
-    for (const auto& file : find_private_keys({"/etc/escortd"}, agent_.store->trust()))
+    for (const auto& file :
+         find_private_keys({"/etc/escortd", agent_.settings.paths.state}, agent_.store->trust()))
         found += (found.empty() ? "" : ", ") + file;
     if (found.empty())
         agent_.health->recover("private_keys");

@@ -1,4 +1,5 @@
-// The private side, for escortctl: key pairs and signed documents. The daemon signs nothing.
+// The private side: key pairs and signed documents, for escortctl; and session events, which alone the daemon
+// signs.
 #pragma once
 
 #include "approvals/key.h"

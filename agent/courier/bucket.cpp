@@ -8,7 +8,9 @@ namespace escort::courier {
 namespace {
 
 constexpr std::int64_t kStreamBytes = std::int64_t{1} << 30;
-constexpr std::int64_t kEventsOfASubject = 10'000; // of one host and kind: none pushes the others' out
+constexpr std::int64_t kEventsOfASubject = 10'000;      // of one host and kind
+constexpr std::int64_t kDuplicatesNs = 600'000'000'000; // 10 min: as long as ids are remembered
+constexpr std::int32_t kHeaderBytes = 4096;             // what a message has beside the event
 
 Result<KeyValue> open_bucket(jsCtx* stream, const std::string& bucket, int create) {
     kvStore* raw = nullptr;
@@ -28,8 +30,45 @@ Result<KeyValue> open_bucket(jsCtx* stream, const std::string& bucket, int creat
     return KeyValue(raw);
 }
 
-// What it holds goes by its limits alone.
-Status make_event_stream(jsCtx* stream, int replicas) {
+struct Connected {
+    NatsConnection connection;
+    JetStream stream;
+};
+
+Result<Connected> connect_to(const NatsSource& target) {
+    const auto options = nats_options(target);
+    if (!options) return tl::unexpected(options.error());
+    const std::string& server = target.servers.front();
+    natsConnection* raw = nullptr;
+    if (const auto status = natsConnection_Connect(&raw, options->get()); status != NATS_OK)
+        return fail(server, nats_error(nullptr, status));
+    NatsConnection connection(raw);
+    jsCtx* stream = nullptr;
+    if (const auto status = natsConnection_JetStream(&stream, raw, nullptr); status != NATS_OK)
+        return fail(server, nats_error(nullptr, status));
+    return Connected{std::move(connection), JetStream(stream)};
+}
+
+} // namespace
+
+Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key,
+                                      std::string_view value, int create) {
+    const auto connected = connect_to(target);
+    if (!connected) return tl::unexpected(connected.error());
+    const std::string& server = target.servers.front();
+    const auto bucket = open_bucket(connected->stream.get(), target.bucket, create);
+    if (!bucket) return fail(server + ", " + bucket.error().where, bucket.error().why, bucket.error().hint);
+    std::uint64_t revision = 0;
+    const auto status =
+        kvStore_Put(&revision, bucket->get(), key.c_str(), value.data(), static_cast<int>(value.size()));
+    if (status != NATS_OK) return fail(server + ", key " + key, nats_error(nullptr, status));
+    return revision;
+}
+
+Status make_event_stream(const NatsSource& target, int replicas) {
+    const auto connected = connect_to(target);
+    if (!connected) return tl::unexpected(connected.error());
+    jsCtx* stream = connected->stream.get();
     jsStreamInfo* info = nullptr;
     jsErrCode code = static_cast<jsErrCode>(0);
     auto status = js_GetStreamInfo(&info, stream, kEventStream, nullptr, &code);
@@ -45,41 +84,16 @@ Status make_event_stream(jsCtx* stream, int replicas) {
         config.SubjectsLen = 1;
         config.MaxBytes = kStreamBytes;
         config.MaxMsgsPerSubject = kEventsOfASubject;
-        config.MaxMsgSize = kSessionEventLimit;
+        config.MaxMsgSize = kSessionEventLimit + kHeaderBytes;
+        config.Duplicates = kDuplicatesNs;
         config.Replicas = replicas;
         config.DenyDelete = true;
         config.DenyPurge = true;
         status = js_AddStream(nullptr, stream, &config, nullptr, &code);
     }
-    if (status != NATS_OK) return fail(std::string("stream ") + kEventStream, nats_error(nullptr, status));
+    if (status != NATS_OK)
+        return fail(target.servers.front() + ", stream " + kEventStream, nats_error(nullptr, status));
     return {};
-}
-
-} // namespace
-
-Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key,
-                                      std::string_view value, int create) {
-    const auto options = nats_options(target);
-    if (!options) return tl::unexpected(options.error());
-    const std::string server = target.servers.front();
-    natsConnection* raw = nullptr;
-    if (const auto status = natsConnection_Connect(&raw, options->get()); status != NATS_OK)
-        return fail(server, nats_error(nullptr, status));
-    const NatsConnection connection(raw);
-    jsCtx* raw_stream = nullptr;
-    if (const auto status = natsConnection_JetStream(&raw_stream, raw, nullptr); status != NATS_OK)
-        return fail(server, nats_error(nullptr, status));
-    const JetStream stream(raw_stream);
-    const auto bucket = open_bucket(stream.get(), target.bucket, create);
-    if (!bucket) return fail(server + ", " + bucket.error().where, bucket.error().why, bucket.error().hint);
-    if (create > 0)
-        if (auto made = make_event_stream(stream.get(), create); !made)
-            return fail(server + ", " + made.error().where, made.error().why);
-    std::uint64_t revision = 0;
-    const auto status =
-        kvStore_Put(&revision, bucket->get(), key.c_str(), value.data(), static_cast<int>(value.size()));
-    if (status != NATS_OK) return fail(server + ", key " + key, nats_error(nullptr, status));
-    return revision;
 }
 
 } // namespace escort::courier

@@ -1,4 +1,5 @@
-// The publishing side of a NATS key-value bucket, for escortctl: connects, puts one value, leaves.
+// The broker's side of NATS, for escortctl: connects, does one thing, leaves. Each blocks, 10 s at most for
+// each step.
 #pragma once
 
 #include "base/result.h"
@@ -11,10 +12,12 @@
 namespace escort::courier {
 
 // Puts `value` under `key` of the source's bucket and returns the bucket's revision. `create`: above 0 makes
-// the bucket where it isn't there, with one value a key, and the stream of session events, on so many servers
-// (1 to 5). Blocks, 10 s at most
-// for each step.
+// the bucket where it isn't there, with one value a key, on so many servers (1 to 5).
 [[nodiscard]] Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key,
                                                     std::string_view value, int create);
+
+// Makes the stream of session events where it isn't there, on so many servers (1 to 5). What it holds goes by
+// its limits alone.
+[[nodiscard]] Status make_event_stream(const NatsSource& target, int replicas);
 
 } // namespace escort::courier

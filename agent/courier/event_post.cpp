@@ -1,18 +1,21 @@
 #include "courier/event_post.h"
 
+#include "approvals/key.h"
 #include "base/file.h"
 #include "courier/answer.h"
 #include "feed/keys.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <sys/inotify.h>
+#include <unistd.h>
 
 namespace escort::courier {
 
 namespace {
 
-constexpr std::uint64_t kLookMs = 60'000;
+constexpr std::uint64_t kNoFolderMs = 60'000;
+constexpr std::uint64_t kMoreMs = 1'000;
+constexpr std::size_t kIdDigits = 32; // of the hash
 
 } // namespace
 
@@ -23,8 +26,8 @@ EventPost::EventPost(Ground ground)
                  pausing_ = false;
                  send_more();
              }),
-      answer_(ground_.loop, [this] { failed("the broker does not acknowledge"); }),
-      look_(ground_.loop, [this] { watch(); }) {}
+      answer_(ground_.loop, [this] { result("", "the broker does not acknowledge"); }),
+      look_(ground_.loop, [this] { watch_ ? list() : watch(); }) {}
 
 void EventPost::start() {
     watch();
@@ -35,10 +38,9 @@ void EventPost::watch() {
     const int error = sd_event_add_inotify(ground_.loop, &source, ground_.folder.c_str(),
                                            IN_MOVED_TO | IN_DELETE | IN_ONLYDIR, on_change, this);
     if (error < 0) {
-        report_.last_error = ground_.folder + ": " + std::generic_category().message(-error) +
-                             " (systemd-tmpfiles --create escortd.conf)";
-        ground_.report_changed();
-        look_.in_ms(kLookMs);
+        set_error(ground_.folder + ": " + std::generic_category().message(-error) +
+                  " (systemd-tmpfiles --create escortd.conf)");
+        look_.in_ms(kNoFolderMs);
         return;
     }
     watch_.reset(source);
@@ -49,12 +51,12 @@ int EventPost::on_change(sd_event_source*, const inotify_event* event, void* sel
     auto& post = *static_cast<EventPost*>(self);
     if ((event->mask & IN_IGNORED) != 0) { // the folder has gone
         post.watch_.reset();
-        post.look_.in_ms(kLookMs);
+        post.look_.in_ms(kNoFolderMs);
     } else if ((event->mask & IN_Q_OVERFLOW) != 0) {
         post.list();
-    } else if ((event->mask & IN_DELETE) != 0) {
-        post.waiting_.erase(event->name);
-    } else {
+    } else if (event->len > 0 && (event->mask & IN_DELETE) != 0) {
+        post.removed(event->name);
+    } else if (event->len > 0) {
         post.noticed(event->name);
         post.send_more();
     }
@@ -64,87 +66,137 @@ int EventPost::on_change(sd_event_source*, const inotify_event* event, void* sel
 void EventPost::list() {
     waiting_.clear();
     more_in_folder_ = false;
+    std::set<std::string> before;
+    before.swap(delivered_);
     std::error_code error;
     std::filesystem::directory_iterator entries(ground_.folder, error);
-    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error))
-        noticed(entries->path().filename().string());
+    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+        std::string file = entries->path().filename().string();
+        if (before.contains(file))
+            delivered_.insert(std::move(file));
+        else
+            noticed(file);
+    }
+    change_report();
     send_more();
 }
 
 void EventPost::noticed(std::string_view file) {
-    if (file <= report_.delivered || !parse_event_name(file)) return;
+    if (!parse_event_name(file)) return;
     waiting_.emplace(file);
     if (waiting_.size() <= kMostWaiting) return;
     waiting_.erase(std::prev(waiting_.end())); // the first ones go first
     more_in_folder_ = true;
 }
 
+void EventPost::removed(const std::string& file) {
+    waiting_.erase(file);
+    if (delivered_.erase(file) == 0) return;
+    change_report();
+    send_more(); // which may have waited for that
+}
+
 void EventPost::connected() {
     connected_ = true;
     pausing_ = false;
+    again_.off();
+    report_.last_error.clear();
     sent_.clear();
     answer_.off();
-    again_.off();
     send_more();
 }
 
-// False: it can't be sent, now or ever.
-bool EventPost::add(const std::string& file, std::vector<OutgoingEvent>& to) {
-    const auto name = parse_event_name(file);
-    auto document = read_file(ground_.folder + "/" + file, kSessionEventLimit, Follow::no);
-    if (name && document && check_compact_jws(*document)) {
-        const std::string id = key_part(ground_.host_id) + "." + event_id(*name);
-        sent_.emplace(id, file);
-        to.push_back({id, event_subject(ground_.host_id, name->event), std::move(*document)});
-        return true;
+void EventPost::disconnected(const std::string& why) {
+    connected_ = false;
+    sent_.clear();
+    answer_.off();
+    set_error(why);
+}
+
+EventPost::Added EventPost::add(const std::string& file, std::vector<OutgoingEvent>& to) {
+    const std::string path = ground_.folder + "/" + file;
+    auto document = read_file(path, kSessionEventLimit, Follow::no);
+    if (!document) {
+        set_error(document.error().text());
+        return ::access(path.c_str(), F_OK) == 0 ? Added::not_now : Added::never;
     }
-    report_.last_error = report_text(document ? file + " is no signed event" : document.error().text());
-    return false;
+    const auto name = parse_event_name(file);
+    if (!name || !check_compact_jws(*document)) { // cut off by a power failure, as a rule
+        set_error(file + " is no signed event");
+        deliver(file); // for the daemon to remove
+        return Added::never;
+    }
+    const std::string id = key_part(ground_.host_id) + "." + sha256_hex(*document).substr(0, kIdDigits);
+    sent_.emplace(id, file);
+    to.push_back({id, event_subject(ground_.host_id, name->event), std::move(*document)});
+    return Added::yes;
 }
 
 void EventPost::send_more() {
-    if (!connected_ || pausing_ || !sent_.empty()) return;
+    if (!connected_ || pausing_ || !sent_.empty() || delivered_.size() + kAtOnce > kMostDelivered) return;
+    failed_ = false;
     std::vector<OutgoingEvent> events;
     for (auto each = waiting_.begin(); each != waiting_.end() && events.size() < kAtOnce;) {
-        last_sent_ = std::max(last_sent_, *each); // some of an earlier batch may have arrived already
-        each = add(*each, events) ? std::next(each) : waiting_.erase(each);
+        const Added added = add(*each, events);
+        failed_ = failed_ || added == Added::not_now;
+        each = added == Added::never ? waiting_.erase(each) : std::next(each);
     }
-    if (events.empty()) {
-        if (more_in_folder_) list();
-        return;
+    if (!events.empty()) {
+        answer_.in_ms(kAnswerMs);
+        ground_.send(std::move(events));
+    } else if (failed_) {
+        pause();
+    } else if (more_in_folder_) {
+        look_.in_ms(kMoreMs);
     }
-    answer_.in_ms(kAnswerMs);
-    ground_.send(std::move(events));
 }
 
 void EventPost::result(std::string_view id, const std::string& error) {
-    if (sent_.empty()) return;
-    if (!error.empty()) return failed(error);
-    const auto found = sent_.find(id);
-    if (found == sent_.end()) return;
-    waiting_.erase(found->second);
-    report_.sent++;
-    sent_.erase(found);
-    if (sent_.empty()) arrived();
+    const auto found = id.empty() ? sent_.begin() : sent_.find(id);
+    if (found == sent_.end()) return; // of an earlier connection
+    if (!error.empty()) {
+        failed_ = true;
+        set_error(error);
+    } else {
+        waiting_.erase(found->second);
+        deliver(found->second);
+        report_.sent++;
+        backoff_.succeeded();
+    }
+    if (id.empty())
+        sent_.clear();
+    else
+        sent_.erase(found);
+    if (sent_.empty()) batch_over();
 }
 
-void EventPost::arrived() {
+void EventPost::batch_over() {
     answer_.off();
-    backoff_.succeeded();
-    report_.delivered = last_sent_;
+    if (failed_) return pause();
     report_.last_error.clear();
     ground_.report_changed();
     send_more();
 }
 
-// What did arrive is not sent again; the report waits for what is before it.
-void EventPost::failed(const std::string& why) {
-    answer_.off();
-    sent_.clear();
-    report_.last_error = report_text(why);
-    ground_.report_changed();
+// What was refused is tried again with the next ones: one event that a broker never takes holds up no other.
+void EventPost::pause() {
     pausing_ = true;
     again_.in_ms(backoff_.next_ms(ground_.random()));
+}
+
+void EventPost::deliver(const std::string& file) {
+    delivered_.insert(file);
+    change_report();
+}
+
+void EventPost::change_report() {
+    report_.delivered.assign(delivered_.begin(), delivered_.end());
+    ground_.report_changed();
+}
+
+void EventPost::set_error(std::string_view why) {
+    report_.last_error = report_text(why);
+    ground_.report_changed();
 }
 
 } // namespace escort::courier

@@ -1,6 +1,6 @@
-// Session events to the broker: reads what the daemon has signed (feed/outbox.h), sends it in its order, and
-// knows how far the broker has it. At least once: what was sent and not acknowledged is sent again, under the
-// same id. How it is sent is its owner's; so is the connection.
+// Session events to the broker: reads what the daemon has signed (feed/outbox.h), sends it, and says what has
+// arrived. At least once: what was sent and not acknowledged is sent again, the same bytes under the same id.
+// How it is sent is its owner's; so is the connection.
 #pragma once
 
 #include "courier/alarm.h"
@@ -19,16 +19,17 @@
 namespace escort::courier {
 
 struct OutgoingEvent {
-    std::string id; // unique among all hosts' events, always the same for this one
+    std::string id; // the host's, and a hash of the document: nobody who has not read it can take its place
     std::string subject;
     std::string document;
 };
 
 class EventPost {
   public:
-    static constexpr std::size_t kAtOnce = 64;          // sent and not acknowledged
-    static constexpr std::size_t kMostWaiting = 16'384; // names kept in memory; the folder has the others
-    static constexpr std::uint64_t kAnswerMs = 15'000;  // then all of them are sent again
+    static constexpr std::size_t kAtOnce = 64; // sent and not acknowledged
+    static constexpr std::size_t kMostWaiting =
+        16384; // names in memory; the folder is looked at again for more
+    static constexpr std::uint64_t kAnswerMs = 15'000; // then all that had none are sent again
 
     struct Ground {
         sd_event* loop = nullptr;
@@ -44,33 +45,41 @@ class EventPost {
     void start();
     // The broker can be reached (again): whatever was sent before may be lost.
     void connected();
-    // Of one that was sent; an empty id: of all of them. No error: the broker has it.
+    void disconnected(const std::string& why);
+    // Of one that was sent; an empty id: of all that had none yet. No error: the broker has it.
     void result(std::string_view id, const std::string& error);
 
+    // `delivered` are those whose removal by the daemon was not seen yet.
     [[nodiscard]] const EventsReport& report() const { return report_; }
 
   private:
     void watch();
     void list();
     void noticed(std::string_view file);
+    void removed(const std::string& file);
     void send_more();
-    [[nodiscard]] bool add(const std::string& file, std::vector<OutgoingEvent>& to);
-    void arrived();
-    void failed(const std::string& why);
+    enum class Added { yes, not_now, never };
+    [[nodiscard]] Added add(const std::string& file, std::vector<OutgoingEvent>& to);
+    void deliver(const std::string& file);
+    void batch_over();
+    void pause();
+    void set_error(std::string_view why);
+    void change_report();
     static int on_change(sd_event_source*, const inotify_event* event, void* self);
 
     Ground ground_;
     EventsReport report_;
     std::set<std::string> waiting_;                        // files, in their order
+    std::set<std::string> delivered_;                      // as report_.delivered
     std::map<std::string, std::string, std::less<>> sent_; // by id: the file
-    std::string last_sent_;
     bool more_in_folder_ = false;
     bool connected_ = false;
     bool pausing_ = false;
+    bool failed_ = false; // one of this batch
     Backoff backoff_;
     Alarm again_;  // after a failure
     Alarm answer_; // no result
-    Alarm look_;   // for a folder that was not there
+    Alarm look_;   // at the folder, where it was not there or holds more
     EventSource watch_;
 };
 

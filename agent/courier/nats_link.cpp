@@ -23,6 +23,7 @@ namespace {
 
 // Of each consumer; two missed, and it is begun anew: a server of a cluster takes its consumers with it.
 constexpr std::int64_t kHeartbeatNs = 5'000'000'000;
+constexpr std::int64_t kWriteMs = 10'000; // a server that does not read is no server
 constexpr std::int64_t kPingMs = 20'000;
 constexpr int kPingsOut = 2;
 constexpr std::size_t kQueuedBytes = std::size_t{32} << 20; // more waits in cnats, then in the server
@@ -123,7 +124,7 @@ struct NatsLink::Shared {
         const auto shared = of(handle);
         if (!shared) return;
         shared->set_connected(false);
-        shared->say(NatsEvent::Kind::trouble,
+        shared->say(NatsEvent::Kind::disconnected,
                     "the connection is lost: " + nats_error(connection, NATS_CONNECTION_DISCONNECTED));
     }
     static void on_closed(natsConnection*, void* handle) {
@@ -140,8 +141,8 @@ struct NatsLink::Shared {
         (void)natsConnection_GetLastError(connection, &text);
         if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH || status == NATS_SLOW_CONSUMER)
             shared->watch_anew();
-        else if (text != nullptr && !shared->target.events.empty() &&
-                 std::string_view(text).find('"' + shared->target.events) != std::string_view::npos)
+        else if (text != nullptr && !shared->target.event_subjects.empty() &&
+                 std::string_view(text).find('"' + shared->target.event_subjects) != std::string_view::npos)
             shared->say(NatsEvent::Kind::sent, nats_error(connection, status)); // documents come all the same
         else
             shared->refuses(nats_error(connection, status));
@@ -220,6 +221,7 @@ Result<NatsOptions> NatsLink::Shared::options() {
         if (status == NATS_OK) status = call(options, arguments...);
     };
     set(natsOptions_SetCustomInboxPrefix, target.inbox.c_str());
+    set(natsOptions_SetWriteDeadline, kWriteMs);
     set(natsOptions_SetPingInterval, kPingMs);
     set(natsOptions_SetMaxPingsOut, kPingsOut);
     set(natsOptions_SetMaxReconnect, -1);
@@ -287,12 +289,13 @@ void NatsLink::Shared::run() {
 
     std::vector<NatsSubscription> watched;
     const auto stream = event_stream(connection.get());
+    if (!stream) return say(NatsEvent::Kind::ended, stream.error().text());
     auto next_watch = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex);
     for (;;) {
         wait_for_work(lock, next_watch);
         if (stopping || closed) break;
-        if (!outgoing.empty() && stream) {
+        if (!outgoing.empty()) {
             const auto messages = std::exchange(outgoing, {});
             lock.unlock();
             send(stream->get(), messages);

@@ -24,11 +24,12 @@ namespace escort::courier {
 struct NatsEvent {
     enum class Kind {
         connected,
-        watching, // every key is watched
-        document, // `bytes` is the value of `key`; not for a key that was deleted
-        sent,     // the outgoing message `key` (empty: all of them) was taken, or `text` says why not
-        trouble,  // `text` says what; it goes on trying
-        ended,    // it could not connect, or can't any more: `text` says why; another link may
+        disconnected, // `text` says why; it goes on trying
+        watching,     // every key is watched
+        document,     // `bytes` is the value of `key`; not for a key that was deleted
+        sent,         // the outgoing message `key` (empty: all of them) was taken, or `text` says why not
+        trouble,      // `text` says what; it goes on trying
+        ended,        // it could not connect, or can't any more: `text` says why; another link may
     };
     Kind kind = Kind::trouble;
     std::string key;
@@ -39,7 +40,7 @@ struct NatsEvent {
 struct NatsTarget {
     NatsSource source;
     std::vector<std::string> keys; // of the bucket; the last part may be >
-    std::string events;            // what the subjects of outgoing messages begin with
+    std::string event_subjects;    // what the subjects of outgoing messages begin with
     std::string inbox; // a prefix of its own for answers, so that others can't be allowed to listen
 };
 

@@ -92,12 +92,16 @@ void NatsSource::on_event(NatsEvent& event) {
         backoff_.succeeded();
         if (!undelivered_) told_.works(0);
         return;
+    case NatsEvent::Kind::disconnected:
+        if (post_) post_->disconnected(event.text);
+        [[fallthrough]];
     case NatsEvent::Kind::trouble:
         told_.fails(event.text, 0);
         // New certificates or credentials are what a server may have asked for by hanging up.
         if (stamp() != stamp_) again_.in_ms(0);
         return;
     case NatsEvent::Kind::ended:
+        if (post_) post_->disconnected(event.text);
         return fails(event.text);
     case NatsEvent::Kind::document:
         break;

@@ -10,9 +10,8 @@ namespace escort {
 
 namespace {
 
-constexpr std::size_t kTimeDigits = 12;
+constexpr std::size_t kNumberDigits = 16; // at least
 constexpr std::size_t kBootDigits = 8;
-constexpr std::size_t kNumberDigits = 10; // at least
 constexpr std::string_view kSuffix = ".jws";
 
 template <typename T>
@@ -24,19 +23,17 @@ bool take_number(std::string_view digits, int base, T& into) {
 } // namespace
 
 std::string file_name(const EventName& name) {
-    return fmt::format("{:0{}}-{:0{}x}-{:0{}}.{}{}", name.at, kTimeDigits, name.boot, kBootDigits,
-                       name.number, kNumberDigits, name.event, kSuffix);
+    return fmt::format("{:0{}}-{:0{}x}.{}{}", name.number, kNumberDigits, name.boot, kBootDigits, name.event,
+                       kSuffix);
 }
 
 std::optional<EventName> parse_event_name(std::string_view file) {
     EventName name;
     const auto boot = file.find('-');
-    const auto number = boot == std::string_view::npos ? boot : file.find('-', boot + 1);
-    const auto event = number == std::string_view::npos ? number : file.find('.', number + 1);
+    const auto event = boot == std::string_view::npos ? boot : file.find('.', boot + 1);
     if (event == std::string_view::npos || file.size() < event + 1 + kSuffix.size()) return std::nullopt;
-    if (!take_number(file.substr(0, boot), 10, name.at) || name.at < 0 ||
-        !take_number(file.substr(boot + 1, number - boot - 1), 16, name.boot) ||
-        !take_number(file.substr(number + 1, event - number - 1), 10, name.number))
+    if (!take_number(file.substr(0, boot), 10, name.number) ||
+        !take_number(file.substr(boot + 1, event - boot - 1), 16, name.boot))
         return std::nullopt;
     name.event = file.substr(event + 1, file.size() - event - 1 - kSuffix.size());
     const bool word = !name.event.empty() && std::all_of(name.event.begin(), name.event.end(), [](char c) {

@@ -1,6 +1,6 @@
 // Session events on their way to the broker: the daemon puts each, signed, as a file into `paths.outbox`; the
-// courier, which may only read there, sends it and says in its report how far it is; the daemon removes what
-// has arrived. Here is what both must agree on. Pure.
+// courier, which may only read there, sends it and names in its report those that have arrived; the daemon
+// removes them. Here is what both must agree on. Pure.
 #pragma once
 
 #include <cstddef>
@@ -13,22 +13,24 @@ namespace escort {
 
 constexpr const char* kSessionEventType = "escort-session-event+jwt"; // the JWS header's `typ`
 constexpr std::size_t kSessionEventLimit = std::size_t{128} << 10;    // bytes of one, signed
+// So many that have arrived and are not removed yet are named at once; more are not sent before.
+constexpr std::size_t kMostDelivered = 512;
 
 // A file's name, by which files sort as the events happened.
 struct EventName {
-    std::int64_t at = 0;      // trusted time, seconds since the epoch, 0 to 10^12 - 1
+    std::uint64_t number = 0; // one more with each event of the host, sent or lost, through all its boots
     std::uint32_t boot = 0;   // as in a session's id
-    std::uint64_t number = 0; // within a boot one more with each event, sent or lost
     std::string event;        // "session_killed": letters and _
 
     friend bool operator==(const EventName&, const EventName&) = default;
 };
 
-// "001767225600-7f3a2c1e-0000000812.session_killed.jws"
+// "0000000000000812-7f3a2c1e.session_killed.jws"
 [[nodiscard]] std::string file_name(const EventName& name);
 [[nodiscard]] std::optional<EventName> parse_event_name(std::string_view file);
 
-// "7f3a2c1e-e812": the event's `jti`, unique on its host.
+// "7f3a2c1e-e812": the event's `jti`, unique on its host. (A power cut may take the number back a little; the
+// boot is another then.)
 [[nodiscard]] std::string event_id(const EventName& name);
 
 constexpr const char* kEventSubjects = "escort.events.>"; // of all hosts

@@ -1,6 +1,7 @@
 #include "feed/report.h"
 
 #include "approvals/strict_json.h"
+#include "feed/outbox.h"
 #include "policy/utf8.h"
 
 #include <algorithm>
@@ -57,13 +58,20 @@ Result<SourceReport> parse_source(const json& object) {
 
 Result<EventsReport> parse_events(const json& object) {
     if (!object.is_object()) return fail("events", "is no object");
-    const auto delivered = text(object, "delivered");
+    EventsReport report;
+    const auto delivered = object.find("delivered");
+    if (delivered == object.end() || !delivered->is_array()) return fail("delivered", "is no list");
+    for (const auto& file : *delivered) {
+        if (!file.is_string()) return fail("delivered", "an item is no string");
+        report.delivered.push_back(file.get<std::string>());
+    }
     const auto sent = number(object, "sent");
     const auto error = text(object, "last_error");
-    if (!delivered) return tl::unexpected(delivered.error());
     if (!sent) return tl::unexpected(sent.error());
     if (!error) return tl::unexpected(error.error());
-    return EventsReport{*delivered, *sent, *error};
+    report.sent = *sent;
+    report.last_error = *error;
+    return report;
 }
 
 } // namespace
@@ -117,7 +125,7 @@ std::string to_json(const CourierReport& report) {
 }
 
 Result<CourierReport> parse_report(std::string_view bytes) {
-    const auto parsed = parse_strict(bytes, {.list_entries = kMostSources});
+    const auto parsed = parse_strict(bytes, {.list_entries = std::max(kMostSources, kMostDelivered)});
     if (!parsed) return tl::unexpected(parsed.error());
     CourierReport report;
     const auto started = number(*parsed, "started_ns");

@@ -1,7 +1,8 @@
 // What the courier says of its sources, and how it reaches the daemon: a small JSON file that the courier
 // replaces whenever something has changed, and that is gone when no courier runs. The courier is
-// unprivileged: `status` shows what it says, and whether documents still come at all; nothing else follows
-// from it. A report that doesn't parse counts as none.
+// unprivileged: `status` shows what it says, and whether documents still come at all; session events that it
+// calls delivered are removed from the outbox. Nothing else follows from it. A report that doesn't parse
+// counts as none.
 #pragma once
 
 #include "base/result.h"
@@ -40,9 +41,10 @@ struct SourceReport {
 
 // Of the session events (feed/outbox.h).
 struct EventsReport {
-    std::string delivered;  // file name: it and all before it have reached the broker; empty: none has yet
-    std::uint64_t sent = 0; // since the courier started
-    std::string last_error; // in words; empty after a success
+    std::vector<std::string> delivered; // files that the broker has and the daemon has not removed, at most
+                                        // kMostDelivered
+    std::uint64_t sent = 0;             // since the courier started
+    std::string last_error;             // in words; empty after a success
 
     friend bool operator==(const EventsReport&, const EventsReport&) = default;
 };

@@ -76,7 +76,7 @@ std::string session_event_claims(const Record& record, const Context& context, c
                            {"seq", stamp.seq},
                            {"event", info(record.event).word}};
     for (const auto& [field, value] : record.fields)
-        claims[claim_of(field)] = value_of(field, value);
+        if (!claims.contains(claim_of(field))) claims[claim_of(field)] = value_of(field, value);
     for (const auto& [field, value] : {std::pair{Field::tier, context.tier},
                                        {Field::mode, context.mode},
                                        {Field::policy_sha256, context.policy_sha256}})

@@ -14,7 +14,7 @@ struct EventStamp {
     std::string host;      // id
     std::int64_t at = 0;   // seconds since the epoch
     std::string id;        // unique on the host
-    std::uint64_t seq = 0; // one more with each of this boot's: what is missing was lost or withheld
+    std::uint64_t seq = 0; // one more with each of the host's: what is missing was lost or withheld
 };
 
 // The events of a session's life; not what it runs.

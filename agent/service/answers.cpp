@@ -94,12 +94,12 @@ json denials_json(const Agent& agent) {
 json events_json(const Agent& agent) {
     if (!agent.events) return nullptr;
     const auto counters = agent.events->counters();
-    const auto sent = agent.courier->events();
+    const auto* told = agent.courier->events();
     return {{"waiting", counters.waiting},
-            {"sent", sent.sent},
+            {"sent", told == nullptr ? 0 : told->sent},
             {"dropped", counters.dropped},
-            {"key", agent.events->key()},
-            {"last_error", sent.last_error}};
+            {"key", or_null(agent.events->key())},
+            {"last_error", told == nullptr ? "" : told->last_error}};
 }
 
 const char* why_unusable(const Candidate& candidate) {

@@ -26,8 +26,9 @@ class CourierWatch {
     // only name, state "unknown" and last_error.
     [[nodiscard]] nlohmann::json sources_json(std::uint64_t now_boot_ns);
 
-    // What the courier says of session events, as of the last tick; empty where nobody reports.
-    [[nodiscard]] EventsReport events() const { return report_ ? report_->events : EventsReport{}; }
+    // What the courier says of session events, as of the last time that the report was read; nullptr:
+    // nothing.
+    [[nodiscard]] const EventsReport* events() const { return report_ ? &report_->events : nullptr; }
 
   private:
     void read();

@@ -2,15 +2,17 @@
 // the host's own key, and keeps it on the disk until the courier says that it has arrived (feed/outbox.h).
 // Meets no network.
 //
-// offer() only takes the record; signing and writing follow when the loop has nothing more urgent. Bounded:
-// what finds no room is counted, told as `events_dropped`, and missing in the events' numbers. What is not of
-// an approved session may take half of the room, so that no flood of refused ones hides who was let in. Not
-// fsync()ed: a power cut may cost the last seconds' events, which are then missing by their numbers; a killed
-// daemon or a reboot costs none that was written.
+// offer() only numbers and takes the event; signing and writing follow when the loop has nothing more urgent,
+// and again each second while something stands in the way. Bounded: what finds no room is counted, told as
+// `events_dropped`, and missing in the numbers. What is not of an approved session may take half of the room,
+// so that no flood of refused ones hides who was let in.
+// Events are not fsync()ed: a power cut may cost the last seconds'; a killed daemon costs those that it had
+// not written, which are then missing in the numbers.
 #pragma once
 
 #include "approvals/signing.h"
 #include "output/journal.h"
+#include "service/event_number.h"
 #include "service/health.h"
 #include "service/timekeeper.h"
 
@@ -18,8 +20,10 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <systemd/sd-event.h>
+#include <vector>
 
 namespace escort {
 
@@ -27,7 +31,7 @@ struct OutboxPlaces {
     std::string folder;     // belongs to root; the courier's group reads it
     std::string key;        // the private key, mode 0600: made where it is not there
     std::string public_key; // PEM, for the broker: written at each start
-    std::string number;     // the next event's, gone with the boot
+    std::string number;     // the next event's
 };
 
 class EventOutbox {
@@ -47,19 +51,20 @@ class EventOutbox {
         std::uint32_t boot = 0;
     };
 
-    // Makes or reads the key, and finds what waits. An error says what can't be read or written.
-    [[nodiscard]] static Result<std::unique_ptr<EventOutbox>> open(const Ground& ground, OutboxPlaces places);
+    // Makes or reads the key, and finds what waits; what can't be done now is the condition `events`, and is
+    // tried again.
+    EventOutbox(const Ground& ground, OutboxPlaces places);
     EventOutbox(const EventOutbox&) = delete;
     EventOutbox& operator=(const EventOutbox&) = delete;
     ~EventOutbox() = default;
 
     // Takes it, where it is a session's event.
     void offer(const Record& record, const Context& context);
-    // Everything up to this file has reached the broker; empty: nothing is known.
-    void delivered(const std::string& file);
-    // Once a second: tells what was lost.
+    // These have reached the broker, says the courier. Names that are not ours are passed over.
+    void delivered(const std::vector<std::string>& files);
+    // Once a second: tells what was lost, and writes what could not be written.
     void tick(std::uint64_t now_boot_ns);
-    // Writes all that was offered, however long it takes: at the end.
+    // At the end: writes all that was offered, however long it takes, and tells what was lost.
     void flush();
 
     struct Counters {
@@ -67,7 +72,8 @@ class EventOutbox {
         std::uint64_t dropped = 0; // since the daemon started
     };
     [[nodiscard]] Counters counters() const { return {files_.size() + unwritten_.size(), dropped_}; }
-    [[nodiscard]] const std::string& key() const { return key_.thumbprint; }
+    // Thumbprint (RFC 7638); empty while there is no key.
+    [[nodiscard]] std::string key() const { return key_ ? key_->thumbprint : ""; }
 
   private:
     struct Unwritten {
@@ -78,20 +84,22 @@ class EventOutbox {
         void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
     };
 
-    EventOutbox(const Ground& ground, OutboxPlaces places, SigningKey key);
+    [[nodiscard]] Status prepare();
     [[nodiscard]] Status find_waiting();
-    [[nodiscard]] Status read_number();
     [[nodiscard]] bool has_room(std::size_t bytes, bool approved) const;
     void write_for(std::uint64_t ns);
+    [[nodiscard]] Status write_until(std::uint64_t boot_ns);
     [[nodiscard]] Status write(const Unwritten& event);
-    void lose();
+    void tell_lost();
+    void recover();
     void arm();
     static int on_turn(sd_event_source*, void* self);
 
     Ground ground_;
     OutboxPlaces places_;
-    SigningKey key_;
-    std::uint64_t next_ = 1;
+    EventNumber number_;
+    std::optional<SigningKey> key_;
+    bool listed_ = false; // files_ is what the folder holds
     std::deque<Unwritten> unwritten_;
     std::map<std::string, std::size_t> files_; // bytes
     std::size_t bytes_ = 0;                    // of both

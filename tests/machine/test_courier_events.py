@@ -1,5 +1,7 @@
 """What the broker hears of sessions: signed by the host, at least once, in order, whatever is down meanwhile."""
 
+import hashlib
+
 import pytest
 from conftest import CANARY
 from testhost import couriers, event_stream, pki, product
@@ -60,7 +62,7 @@ def test_a_broker_knows_whether_an_approval_is_in_use(host, broker):
     claims = [event_stream.verified(host, each) for each in messages]
     for each, message in zip(claims, messages):
         assert each["iss"] == f"host:{host.machine_id}"
-        assert message["id"] == f"{host.machine_id}.{each['jti']}"
+        assert message["id"] == f"{host.machine_id}.{hashlib.sha256(message['data'].encode()).hexdigest()[:32]}"
         assert (each["account"], each["approval"], each["issuer"]) == (ACCOUNT, jti, ISSUER)
     assert [each["seq"] for each in claims] == list(range(claims[0]["seq"], claims[0]["seq"] + 3))
     assert claims[1]["verdict"] == "approved"
@@ -145,8 +147,8 @@ def test_no_stream_is_an_error_in_words_and_documents_come_all_the_same(host):
     wait_for(lambda: not waiting(host), 20, "delivery, once the settings are right")
 
 
-def test_what_finds_no_room_is_counted(host, broker, denied):
-    """Threat O12's kind: a full disk below the outbox. Logins go on, and the journal has all of it."""
+def test_a_full_disk_holds_up_nobody_and_loses_nothing(host, broker):
+    """threats.md's faults: what can't be written waits in memory; logins go on, and the journal has all of it."""
     host.run(f"mount -t tmpfs -o size=16k,mode=750,gid=escort-courier tmpfs {OUTBOX}")
     try:
         couriers.stop(host, "broker-nats")
@@ -155,17 +157,35 @@ def test_what_finds_no_room_is_counted(host, broker, denied):
         jti = local.approve(ACCOUNT)
         for _ in range(4):
             assert host.ssh(ACCOUNT, "true").ok
-        assert int(denied("events_dropped")[0]["ESCORT_DROPPED"]) > 0
+        ended = wait_for(lambda: len(found := host.journal("session_ended", approval=jti)) == 4 and found, 10, "four sessions")
         status = host.ask("status")
-        assert status["events"]["dropped"] > 0
         assert [each["what"] for each in status["degraded"]] == ["events"]
-        assert len(host.journal("session_ended", approval=jti)) == 4
+        assert "No space left" in status["degraded"][0]["why"]
         couriers.start_nats(host)
-        wait_for(lambda: not waiting(host), 30, "those that had room")
-        a_session(host, local)
+        for entry in ended:
+            event_stream.wait_for_events(host, entry["ESCORT_SESSION"], ["session_opened", "session_approved", "session_ended"], 30)
         wait_for(lambda: not host.ask("status")["degraded"], 10, "health")
+        assert host.ask("status")["events"]["dropped"] == 0
     finally:
-        host.run(f"systemctl stop escort-courier; umount {OUTBOX}")
+        host.run(f"systemctl stop escort-courier; umount {OUTBOX}; systemctl restart escortd")
+
+
+def test_more_than_may_wait_is_counted(host, broker, denied):
+    """As many files as may wait lie there already: those that nobody needs go, and the next ones are counted."""
+    host.run("systemctl stop escort-courier escortd")
+    host.run(f"cd {OUTBOX} && for i in $(seq 8192); do echo >$(printf %016d $i)-00000000.session_ended.jws; done")
+    host.run("systemctl start escortd")
+    assert not host.ssh(ACCOUNT, "true").ok
+    assert int(denied("events_dropped")[0]["ESCORT_DROPPED"]) > 0
+    status = host.ask("status")
+    assert status["events"]["dropped"] > 0
+    assert [each["what"] for each in status["degraded"]] == ["events"]
+    host.run("systemctl start escort-courier")
+    wait_for(lambda: not waiting(host), 60, "an empty outbox: what is no event is not kept")
+    session, _ = a_session(host, broker)
+    event_stream.wait_for_events(host, session, ["session_opened", "session_approved", "session_ended"])
+    assert event_stream.claims_of(event_stream.messages(host)[-1])["seq"] > 8192 + status["events"]["dropped"]
+    wait_for(lambda: not host.ask("status")["degraded"], 10, "health")
 
 
 def test_without_a_source_that_takes_them_nothing_is_written(host, broker):
@@ -177,10 +197,14 @@ def test_without_a_source_that_takes_them_nothing_is_written(host, broker):
 
 
 def test_the_courier_may_only_read_there(host, broker):
-    key = "/var/lib/escortd/state/event.key"
-    a_session(host, broker)
-    for attempt in (f"touch {OUTBOX}/x", f"rm -f {OUTBOX}/*", f"cat {key}", f"echo x >> {OUTBOX}/$(ls {OUTBOX} | head -n 1)x"):
-        assert not host.run(["runuser", "-u", "escort-courier", "--", "sh", "-c", attempt], check=False).ok
+    couriers.stop(host, "broker-nats")
+    a_session(host, Broker(host, ISSUER))
+    event = f"{OUTBOX}/{wait_for(lambda: waiting(host), 10, 'an event that waits')[0]}"
+    key = f"/var/lib/escortd/state/event-{host.machine_id}.key"
+    as_courier = ["runuser", "-u", "escort-courier", "--", "sh", "-c"]
+    assert host.run([*as_courier, f"cat {event}"]).out.count(".") == 2
+    for attempt in (f"touch {OUTBOX}/x", f"rm -f {event}", f"mv {event} {event}x", f"echo x >>{event}", f"cat {key}"):
+        assert not host.run([*as_courier, attempt], check=False).ok, attempt
     assert host.run(f"stat -c '%U %a' {key} /run/escortd/event-key.pem").out == "root 600\nroot 644\n"
 
 

@@ -1,6 +1,7 @@
 // escortctl document verify, show: all without a daemon.
 #include "approvals/judge.h"
 #include "approvals/jws.h"
+#include "approvals/strict_json.h"
 #include "approvals/trust.h"
 #include "base/file.h"
 #include "escortctl/command.h"
@@ -106,18 +107,31 @@ Outcome<TrustSet> trust_of(const Context& context, const VerifyOptions& options)
     return std::move(*trust);
 }
 
-// What a host's agent tells a broker (feed/outbox.h): no host takes it as a document.
-Outcome<Exit> print_event(const Context& context, const std::string& file, const VerifiedDocument& event) {
-    const json claims = json::parse(event.payload, nullptr, /*allow_exceptions=*/false);
-    if (!claims.is_object()) return not_so({file, "its payload is no JSON object"});
+std::string signer_text(const std::string& key, bool break_glass, const TrustSet& trust) {
+    std::string files;
+    for (const auto& file : trust.files_of(key))
+        files += (files.empty() ? "" : ", ") + file;
+    return key + " (" + files + (break_glass ? ", break-glass" : "") + ")";
+}
+
+// What a host's agent tells a broker (feed/outbox.h): no host takes it as a document. `iss` is the signer's
+// own word: whose key it is the file's name must say.
+Outcome<Exit> print_event(const Context& context, const std::string& file, const VerifiedDocument& event,
+                          const TrustSet& trust) {
+    const auto claims = parse_strict(event.payload);
+    if (!claims) return not_so({file, claims.error().text()});
     if (context.json) {
-        print_json(context.output,
-                   {{"valid", true}, {"typ", event.typ}, {"key", event.key}, {"claims", claims}});
+        print_json(context.output, {{"valid", true},
+                                    {"typ", event.typ},
+                                    {"key", event.key},
+                                    {"files", trust.files_of(event.key)},
+                                    {"claims", *claims}});
         return Exit::done;
     }
-    std::vector<std::pair<std::string, Cell>> pairs{{"signed by", {event.key}}, {"typ", {event.typ}}};
-    for (const auto& [claim, value] : claims.items())
-        pairs.emplace_back(claim, one_line(value.is_string() ? value.get<std::string>() : value.dump()));
+    std::vector<std::pair<std::string, Cell>> pairs{
+        {"signed by", {signer_text(event.key, event.break_glass, trust)}}, {"typ", {event.typ}}};
+    for (const auto& [claim, value] : claims->items())
+        pairs.emplace_back(one_line(claim), value.is_string() ? value.get<std::string>() : value.dump());
     print_pairs(context.output, pairs);
     return Exit::done;
 }
@@ -135,7 +149,7 @@ Outcome<Exit> verify(const Context& context, const VerifyOptions& options) {
                        std::string(to_string(refusal.code)) + ": " + refusal.text);
     };
     if (const auto event = verify_jws(*content, *trust); event && event->typ == kSessionEventType)
-        return print_event(context, options.file, *event);
+        return print_event(context, options.file, *event, *trust);
     // Which issuer may use which key is the settings' word and the daemon's to judge.
     DocumentFacts facts;
     const auto document = judge_document(*content, *trust, std::nullopt, facts);
@@ -150,13 +164,9 @@ Outcome<Exit> verify(const Context& context, const VerifyOptions& options) {
         print_json(context.output, result);
         return Exit::done;
     }
-    std::string files;
-    for (const auto& file : trust->files_of(facts.key))
-        files += (files.empty() ? "" : ", ") + file;
-    print_pairs(context.output,
-                {{"signed by", {facts.key + " (" + files + (facts.break_glass ? ", break-glass" : "") + ")"}},
-                 {"typ", {facts.typ}},
-                 {"sha256", {facts.sha256}}});
+    print_pairs(context.output, {{"signed by", {signer_text(facts.key, facts.break_glass, *trust)}},
+                                 {"typ", {facts.typ}},
+                                 {"sha256", {facts.sha256}}});
     print_document(context.output, result);
     return Exit::done;
 }

@@ -61,6 +61,11 @@ Outcome<Exit> publish(const Context& context, PublishOptions options) {
     const std::string key = options.key.empty() ? name->key() : options.key;
     const auto revision = courier::put_into_bucket(options.nats, key, document, options.create);
     if (!revision) return not_so(revision.error());
+    if (options.create > 0)
+        if (auto made = courier::make_event_stream(options.nats, options.create); !made)
+            return not_so(
+                {made.error().where, made.error().why,
+                 "the document is published; it is the hosts' session events that have nowhere to go"});
     return tell(context, *name, key, {{"revision", *revision}});
 }
 

@@ -2,14 +2,18 @@
 
 #include "temp_folder.h"
 
+#include <cstring>
 #include <doctest/doctest.h>
-#include <fmt/format.h>
+#include <optional>
 
 using namespace escort;
 using namespace escort::courier;
 using escort::test::TempFolder;
 
 namespace {
+
+using Numbers = std::vector<int>;
+using Files = std::vector<std::string>;
 
 // A header that is a JSON object; whether it is signed is the broker's to see.
 constexpr const char* kDocument = "eyJhbGciOiJFZERTQSJ9.e30.AA";
@@ -25,20 +29,23 @@ struct Courier {
         loop.reset(made);
     }
     EventPost& start() {
-        post.emplace(EventPost::Ground{loop.get(), folder.path(), "i-0abc", [] { return 0.0; },
+        post.emplace(EventPost::Ground{loop.get(), folder.path(), "i-0abc", [this] { return random; },
                                        [this](std::vector<OutgoingEvent> events) {
                                            for (auto& event : events)
                                                sent.push_back(std::move(event));
-                                           batches++;
                                        },
                                        [] {}});
         post->start();
         return *post;
     }
     static std::string file(int number) {
-        return file_name({1767225600, 0x7f3a2c1e, static_cast<std::uint64_t>(number), "session_ended"});
+        return file_name({static_cast<std::uint64_t>(number), 0x7f3a2c1e, "session_ended"});
     }
-    void put(int number, const std::string& content = kDocument) const {
+    static std::string document(int number) {
+        return kDocument + std::string(static_cast<std::size_t>(number), 'A');
+    }
+    void put(int number) const { put(number, document(number)); }
+    void put(int number, const std::string& content) const {
         folder.write("." + file(number), content);
         std::filesystem::rename(folder.path("." + file(number)), folder.path(file(number)));
     }
@@ -50,12 +57,19 @@ struct Courier {
         for (const auto& event : std::exchange(sent, {}))
             post->result(event.id, "");
     }
+    // Which were sent, by their documents' length.
+    Numbers numbers() const {
+        Numbers all;
+        for (const auto& event : sent)
+            all.push_back(static_cast<int>(event.document.size() - std::strlen(kDocument)));
+        return all;
+    }
 
     TempFolder folder;
     std::unique_ptr<sd_event, UnrefLoop> loop;
     std::optional<EventPost> post;
     std::vector<OutgoingEvent> sent;
-    int batches = 0;
+    double random = 0;
 };
 
 } // namespace
@@ -68,55 +82,75 @@ TEST_CASE(
     auto& post = courier.start();
     CHECK(courier.sent.empty());
     post.connected();
-    REQUIRE(courier.sent.size() == 2);
-    CHECK(courier.sent[0].id == "i-0abc.7f3a2c1e-e1");
+    CHECK(courier.numbers() == Numbers{1, 2});
+    CHECK(courier.sent[0].id.starts_with("i-0abc."));
+    CHECK(courier.sent[0].id.size() == std::strlen("i-0abc.") + 32);
+    CHECK(courier.sent[0].id != courier.sent[1].id);
     CHECK(courier.sent[0].subject == "escort.events.i-0abc.session_ended");
-    CHECK(courier.sent[0].document == kDocument);
+    CHECK(courier.sent[0].document == Courier::document(1));
     CHECK(post.report().delivered.empty());
     courier.accept_all();
-    CHECK(post.report().delivered == Courier::file(2));
+    CHECK(post.report().delivered == Files{Courier::file(1), Courier::file(2)});
     CHECK(post.report().sent == 2);
     courier.put(3);
     courier.run();
-    REQUIRE(courier.sent.size() == 1);
-    CHECK(courier.sent[0].id == "i-0abc.7f3a2c1e-e3");
+    CHECK(courier.numbers() == Numbers{3});
+    // The daemon has removed it: no word of it any more.
+    std::filesystem::remove(courier.folder.path(Courier::file(1)));
+    courier.run();
+    CHECK(post.report().delivered == Files(1, Courier::file(2)));
 }
 
-TEST_CASE(
-    "event post: what was refused is sent again, what had arrived is not, and the report waits for all") {
+TEST_CASE("event post: what was refused is sent again, and nothing else, whichever answer comes first") {
     Courier courier;
     for (int number = 1; number <= 3; ++number)
         courier.put(number);
     auto& post = courier.start();
     post.connected();
     REQUIRE(courier.sent.size() == 3);
-    post.result(courier.sent[0].id, "");
+    post.result(courier.sent[0].id, "no stream\nmatches");
+    post.result(courier.sent[1].id, "");
     post.result(courier.sent[2].id, "");
-    post.result(courier.sent[1].id, "no stream\nmatches");
-    CHECK(post.report().delivered.empty());
+    CHECK(post.report().delivered == Files{Courier::file(2), Courier::file(3)});
     CHECK(post.report().last_error == "no stream?matches");
     courier.sent.clear();
-    courier.run(); // the backoff's random number is 0
-    REQUIRE(courier.sent.size() == 1);
-    CHECK(courier.sent[0].id == "i-0abc.7f3a2c1e-e2");
+    courier.run(); // the pause is random, and the random number is 0
+    CHECK(courier.numbers() == Numbers{1});
     courier.accept_all();
-    CHECK(post.report().delivered == Courier::file(3));
+    CHECK(post.report().delivered.size() == 3);
     CHECK(post.report().last_error.empty());
 }
 
-TEST_CASE("event post: while it waits after a failure a new event does not hurry it") {
+TEST_CASE("event post: one that is never taken holds up no other") {
     Courier courier;
     courier.put(1);
     auto& post = courier.start();
     post.connected();
+    for (int number = 2; number < 6; ++number) {
+        post.result(courier.sent.at(0).id, "too large");
+        for (std::size_t i = 1; i < courier.sent.size(); ++i)
+            post.result(courier.sent[i].id, "");
+        courier.sent.clear();
+        courier.put(number);
+        courier.run();
+        CHECK(courier.numbers() == Numbers{1, number});
+    }
+    CHECK(post.report().delivered.size() == 3);
+}
+
+TEST_CASE("event post: while it waits after a failure a new event does not hurry it") {
+    Courier courier;
+    courier.random = 0.9;
+    courier.put(1);
+    auto& post = courier.start();
+    post.connected();
     post.result("", "Permissions Violation");
-    const int before = courier.batches;
+    courier.sent.clear();
     courier.put(2);
-    // One turn: the folder's change, not yet the alarm.
-    CHECK(courier.batches == before);
     courier.run();
-    CHECK(courier.batches == before + 1);
-    CHECK(courier.sent.size() == 3);
+    CHECK(courier.sent.empty());
+    post.connected(); // that does
+    CHECK(courier.numbers() == Numbers{1, 2});
 }
 
 TEST_CASE("event post: a connection that is new may have lost what was sent") {
@@ -124,16 +158,22 @@ TEST_CASE("event post: a connection that is new may have lost what was sent") {
     courier.put(1);
     auto& post = courier.start();
     post.connected();
+    post.disconnected("the connection is lost");
+    CHECK(post.report().last_error == "the connection is lost");
+    courier.put(2);
+    courier.run();
+    CHECK(courier.sent.size() == 1);
     post.connected();
-    REQUIRE(courier.sent.size() == 2);
+    CHECK(courier.numbers() == Numbers{1, 1, 2});
     CHECK(courier.sent[0].id == courier.sent[1].id);
+    post.result("i-0abc.of-another-time", "timeout"); // late: nobody waits for it
+    CHECK(post.report().last_error.empty());
     post.result(courier.sent[0].id, "");
-    post.result(courier.sent[1].id, ""); // late: nobody waits for it
+    post.result(courier.sent[1].id, "");
     CHECK(post.report().sent == 1);
 }
 
-TEST_CASE(
-    "event post: so many at once, the others when those have arrived; what the daemon removes is forgotten") {
+TEST_CASE("event post: so many at once, the others when those have arrived; what is removed is forgotten") {
     Courier courier;
     const int many = static_cast<int>(EventPost::kAtOnce) + 5;
     for (int number = 1; number <= many; ++number)
@@ -145,27 +185,67 @@ TEST_CASE(
     courier.run();
     courier.accept_all();
     CHECK(courier.sent.size() == 4);
-    courier.accept_all();
-    CHECK(post.report().delivered == Courier::file(many - 1));
 }
 
-TEST_CASE("event post: what is no event of ours is never sent") {
+TEST_CASE("event post: no more than the report can name, until the daemon has removed some") {
+    Courier courier;
+    const int many = static_cast<int>(kMostDelivered) + 10;
+    for (int number = 1; number <= many; ++number)
+        courier.put(number);
+    auto& post = courier.start();
+    post.connected();
+    while (!courier.sent.empty())
+        courier.accept_all();
+    const auto delivered = post.report().delivered;
+    CHECK(delivered.size() <= kMostDelivered);
+    CHECK(delivered.size() > kMostDelivered - EventPost::kAtOnce);
+    for (const auto& file : delivered)
+        std::filesystem::remove(courier.folder.path(file));
+    courier.run();
+    CHECK(courier.sent.size() == static_cast<std::size_t>(many) - delivered.size());
+}
+
+TEST_CASE("event post: what is no event is never sent, and the daemon is told to remove it") {
     Courier courier;
     courier.folder.write("README", kDocument);
     courier.put(1, "no signature");
-    std::filesystem::create_symlink("/etc/hostname", courier.folder.path(Courier::file(2)));
+    courier.put(2, "");
     courier.put(3);
     auto& post = courier.start();
     post.connected();
-    REQUIRE(courier.sent.size() == 1);
-    CHECK(courier.sent[0].id == "i-0abc.7f3a2c1e-e3");
-    CHECK_FALSE(post.report().last_error.empty());
+    CHECK(courier.numbers() == Numbers(1, 3));
+    CHECK(post.report().last_error.find("is no signed event") != std::string::npos);
+    CHECK(post.report().delivered == Files{Courier::file(1), Courier::file(2)});
+}
+
+TEST_CASE("event post: what can't be read now is not called delivered") {
+    Courier courier;
+    std::filesystem::create_symlink("/etc/hostname", courier.folder.path(Courier::file(1)));
+    courier.put(2);
+    auto& post = courier.start();
+    post.connected();
+    CHECK(courier.numbers() == Numbers(1, 2));
     courier.accept_all();
-    CHECK(post.report().delivered == Courier::file(3));
+    CHECK(post.report().delivered == Files(1, Courier::file(2)));
+    CHECK_FALSE(post.report().last_error.empty());
+    std::filesystem::remove(courier.folder.path(Courier::file(1)));
+    courier.put(1);
+    courier.run();
+    CHECK(courier.numbers() == Numbers(1, 1));
 }
 
 TEST_CASE("event post: a folder that isn't there is told of") {
     Courier courier;
     std::filesystem::remove_all(courier.folder.path());
     CHECK(courier.start().report().last_error.find("systemd-tmpfiles") != std::string::npos);
+}
+
+TEST_CASE("event post: a folder that goes is no reason to crash") {
+    Courier courier;
+    courier.put(1);
+    auto& post = courier.start();
+    std::filesystem::remove_all(courier.folder.path());
+    courier.run();
+    post.connected();
+    CHECK(courier.sent.empty());
 }

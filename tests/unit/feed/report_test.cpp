@@ -1,5 +1,7 @@
 #include "feed/report.h"
 
+#include "feed/outbox.h"
+
 #include <doctest/doctest.h>
 
 using namespace escort;
@@ -25,7 +27,7 @@ TEST_CASE("report: what is written is read") {
     CourierReport report;
     report.started_ns = 5;
     report.sources = {source(SourceState::working, 0), source(SourceState::failing, 8), SourceReport{}};
-    report.events = {"001767225600-7f3a2c1e-0000000812.session_ended.jws", 4, "no stream"};
+    report.events = {{"0000000000000812-7f3a2c1e.session_ended.jws", "b"}, 4, "no stream"};
     const auto parsed = parse_report(to_json(report));
     REQUIRE(parsed);
     CHECK(*parsed == report);
@@ -40,7 +42,8 @@ TEST_CASE("report: of a courier that was taken over nothing but facts is believe
         CHECK_FALSE(parse_report(bad));
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"\"working\"", "\"fine\""},
                                    {"\"sent\":0", "\"sent\":-1"},
-                                   {"\"delivered\":\"\"", "\"delivered\":null"},
+                                   {"\"delivered\":[]", "\"delivered\":null"},
+                                   {"\"delivered\":[]", "\"delivered\":[1]"},
                                    {"\"working\"", "1"},
                                    {"\"last_success_ns\":7", "\"last_success_ns\":\"7\""},
                                    {"\"last_success_ns\":7", "\"last_success_ns\":-7"},
@@ -72,5 +75,12 @@ TEST_CASE("report: whatever a server says can stand in one") {
     CHECK(report_text(std::string(600, 'x')).size() == 512);
     CourierReport report;
     report.events.last_error = report_text("\xff\x1b[2J");
+    CHECK(parse_report(to_json(report)));
+}
+
+TEST_CASE("report: as many delivered events as there may be can be read") {
+    CourierReport report;
+    report.events.delivered.assign(kMostDelivered, std::string(60, 'x'));
+    CHECK(to_json(report).size() < kReportLimit);
     CHECK(parse_report(to_json(report)));
 }
