@@ -111,6 +111,7 @@ void EventPost::disconnected(const std::string& why) {
     sent_.clear();
     answer_.off();
     set_error(why);
+    change_report(); // with those of the batch that have arrived
 }
 
 EventPost::Added EventPost::add(const std::string& file, std::vector<OutgoingEvent>& to) {
@@ -123,7 +124,7 @@ EventPost::Added EventPost::add(const std::string& file, std::vector<OutgoingEve
     const auto name = parse_event_name(file);
     if (!name || !check_compact_jws(*document)) { // cut off by a power failure, as a rule
         set_error(file + " is no signed event");
-        deliver(file); // for the daemon to remove
+        delivered_.insert(file); // for the daemon to remove
         return Added::never;
     }
     const std::string id = key_part(ground_.host_id) + "." + sha256_hex(*document).substr(0, kIdDigits);
@@ -133,20 +134,23 @@ EventPost::Added EventPost::add(const std::string& file, std::vector<OutgoingEve
 }
 
 void EventPost::send_more() {
-    if (!connected_ || pausing_ || !sent_.empty() || delivered_.size() + kAtOnce > kMostDelivered) return;
+    if (!connected_ || pausing_ || !sent_.empty()) return;
     failed_ = false;
     std::vector<OutgoingEvent> events;
-    for (auto each = waiting_.begin(); each != waiting_.end() && events.size() < kAtOnce;) {
+    const std::size_t before = delivered_.size();
+    for (auto each = waiting_.begin(); each != waiting_.end() && events.size() < kAtOnce &&
+                                       delivered_.size() + events.size() < kMostDelivered;) {
         const Added added = add(*each, events);
         failed_ = failed_ || added == Added::not_now;
         each = added == Added::never ? waiting_.erase(each) : std::next(each);
     }
+    if (delivered_.size() != before) change_report();
     if (!events.empty()) {
         answer_.in_ms(kAnswerMs);
         ground_.send(std::move(events));
     } else if (failed_) {
         pause();
-    } else if (more_in_folder_) {
+    } else if (waiting_.empty() && more_in_folder_) {
         look_.in_ms(kMoreMs);
     }
 }
@@ -159,7 +163,7 @@ void EventPost::result(std::string_view id, const std::string& error) {
         set_error(error);
     } else {
         waiting_.erase(found->second);
-        deliver(found->second);
+        delivered_.insert(found->second);
         report_.sent++;
         backoff_.succeeded();
     }
@@ -172,21 +176,18 @@ void EventPost::result(std::string_view id, const std::string& error) {
 
 void EventPost::batch_over() {
     answer_.off();
-    if (failed_) return pause();
-    report_.last_error.clear();
-    ground_.report_changed();
-    send_more();
+    if (!failed_) report_.last_error.clear();
+    change_report();
+    if (failed_)
+        pause();
+    else
+        send_more();
 }
 
 // What was refused is tried again with the next ones: one event that a broker never takes holds up no other.
 void EventPost::pause() {
     pausing_ = true;
     again_.in_ms(backoff_.next_ms(ground_.random()));
-}
-
-void EventPost::deliver(const std::string& file) {
-    delivered_.insert(file);
-    change_report();
 }
 
 void EventPost::change_report() {

@@ -60,7 +60,6 @@ class EventPost {
     void send_more();
     enum class Added { yes, not_now, never };
     [[nodiscard]] Added add(const std::string& file, std::vector<OutgoingEvent>& to);
-    void deliver(const std::string& file);
     void batch_over();
     void pause();
     void set_error(std::string_view why);

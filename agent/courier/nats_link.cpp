@@ -40,6 +40,14 @@ std::string consumer_name() {
     return fmt::format("escort{:08x}{:08x}{:08x}", random(), random(), random());
 }
 
+// `source` must outlive them.
+jsOptions api_of(const NatsSource& source) {
+    jsOptions options;
+    jsOptions_Init(&options);
+    if (!source.api_prefix.empty()) options.Prefix = source.api_prefix.c_str();
+    return options;
+}
+
 } // namespace
 
 struct NatsLink::Shared {
@@ -186,8 +194,7 @@ void NatsLink::Shared::on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* 
 }
 
 Result<JetStream> NatsLink::Shared::event_stream(natsConnection* connection) {
-    jsOptions options;
-    jsOptions_Init(&options);
+    jsOptions options = api_of(target.source);
     options.PublishAsync.AckHandler = on_ack;
     options.PublishAsync.AckHandlerClosure = handle;
     jsCtx* raw = nullptr;
@@ -237,7 +244,8 @@ Result<NatsOptions> NatsLink::Shared::options() {
 
 Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubscription>& into) {
     jsCtx* raw = nullptr;
-    natsStatus status = natsConnection_JetStream(&raw, connection, nullptr);
+    jsOptions api = api_of(target.source);
+    natsStatus status = natsConnection_JetStream(&raw, connection, &api);
     if (status != NATS_OK) return fail("JetStream", nats_error(connection, status));
     const JetStream stream(raw);
     const std::string name = "KV_" + target.source.bucket;

@@ -68,7 +68,7 @@ void NatsSource::connect() {
     stamp_ = stamp();
     NatsTarget target{settings_, watched_keys(ground_.host_id, ground_.groups),
                       post_ ? event_subjects_of(ground_.host_id) : std::string(),
-                      "_INBOX_" + key_part(ground_.host_id)};
+                      "escort.inbox." + key_part(ground_.host_id)};
     const auto delay = std::make_shared<ConnectDelay>(ground_.random);
     link_ = std::make_unique<NatsLink>(
         ground_.loop, std::move(target),

@@ -25,7 +25,8 @@ struct TypeKeys {
 const std::array<TypeKeys, 3>& type_keys() {
     static const std::array<TypeKeys, 3> table{
         {{"https", {"url", "ca", "client_cert", "client_key", "pin", "interval", "wait"}},
-         {"nats", {"servers", "bucket", "events", "ca", "client_cert", "client_key", "credentials"}},
+         {"nats",
+          {"servers", "bucket", "api_prefix", "events", "ca", "client_cert", "client_key", "credentials"}},
          {"caep_poll", {"url", "ca", "client_cert", "client_key", "pin", "token_file", "interval"}}}};
     return table;
 }
@@ -96,6 +97,7 @@ class SourceReader {
         }
         if (source.servers.empty()) report(item_, "courier.sources.servers is empty");
         source.bucket = read_stream_name("bucket").value_or(source.bucket);
+        source.api_prefix = read_subject("api_prefix");
         source.events = read_stream_name("events").value_or("");
         if (source.events == kNoEvents) source.events.clear();
         source.tls = read_tls();
@@ -116,6 +118,18 @@ class SourceReader {
             report(*node, fmt::format("courier.sources.{}: \"{}\" has other characters than letters, digits, "
                                       "- and _",
                                       key, shortened(node->text)));
+        return node->text;
+    }
+
+    // Without wildcards: what stands for $JS.API in the hosts' account (NATS ADR-2).
+    std::string read_subject(const char* key) {
+        const auto* node = item_.find(key);
+        if (node == nullptr) return {};
+        const bool plain = !node->text.empty() && !node->text.ends_with('.') &&
+                           node->text.find_first_of("*> \t\n") == std::string::npos;
+        if (!plain)
+            report(*node, fmt::format("courier.sources.{}: \"{}\" is no subject without wildcards", key,
+                                      shortened(node->text)));
         return node->text;
     }
 
@@ -231,6 +245,7 @@ Shape courier_shape() {
                                     {"wait", duration_shape()},
                                     {"servers", list_shape(text_shape())},
                                     {"bucket", text_shape()},
+                                    {"api_prefix", text_shape()},
                                     {"events", text_shape()},
                                     {"credentials", text_shape()},
                                     {"token_file", text_shape()}});

@@ -30,7 +30,8 @@ struct HttpsSource {
 struct NatsSource {
     std::vector<std::string> servers;        // nats:// or tls://
     std::string bucket = "escort_documents"; // letters, digits, - and _
-    std::string events;                      // stream that session events go to; empty: they don't go there
+    std::string api_prefix; // under which the server offers JetStream's API to hosts; empty: $JS.API
+    std::string events;     // stream that session events go to; empty: they don't go there
     TlsFiles tls;
     std::string credentials; // a .creds file (JWT and NKey seed), or a user's NKey seed alone; or empty
 };

@@ -104,7 +104,7 @@ void begin(Host& host) {
     host.out += "CONNECT "
                 "{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"lang\":"
                 "\"c\",\"version\":\"1\"}\r\n";
-    host.out += "SUB _INBOX_" + id + ".r 1\r\n";
+    host.out += "SUB escort.inbox." + id + ".r 1\r\n";
     const std::string keys[kKeys] = {"host." + id, "host." + id + ".>", "group." + group,
                                      "group." + group + ".>"};
     for (unsigned i = 0; i < kKeys; i++) {
@@ -112,14 +112,15 @@ void begin(Host& host) {
         const std::string filter = "$KV." + bucket + "." + keys[i];
         const std::string body = "{\"stream_name\":\"KV_" + bucket +
                                  "\",\"config\":{\"deliver_policy\":\"last_per_subject\",\"name\":\"" + name +
-                                 "\",\"deliver_subject\":\"_INBOX_" + id + ".d" + std::to_string(i) +
+                                 "\",\"deliver_subject\":\"escort.inbox." + id + ".d" + std::to_string(i) +
                                  "\",\"ack_policy\":\"none\",\"max_deliver\":1,\"filter_subject\":\"" +
                                  filter +
                                  "\",\"replay_policy\":\"instant\",\"flow_control\":true,\"idle_heartbeat\":"
                                  "5000000000,\"num_replicas\":1,\"mem_storage\":true}}";
-        host.out += "SUB _INBOX_" + id + ".d" + std::to_string(i) + " " + std::to_string(i + 2) + "\r\n";
-        host.out += "PUB $JS.API.CONSUMER.CREATE.KV_" + bucket + "." + name + "." + filter + " _INBOX_" + id +
-                    ".r " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
+        host.out +=
+            "SUB escort.inbox." + id + ".d" + std::to_string(i) + " " + std::to_string(i + 2) + "\r\n";
+        host.out += "PUB $JS.API.CONSUMER.CREATE.KV_" + bucket + "." + name + "." + filter +
+                    " escort.inbox." + id + ".r " + std::to_string(body.size()) + "\r\n" + body + "\r\n";
     }
     flush(host);
 }

@@ -222,7 +222,7 @@ def test_a_host_speaks_as_itself_alone(host):
     broker = Broker(host, ISSUER, deliver=couriers.publish("tls://127.0.0.1:4222", "--create", "1", "--credentials",
                                                            f"{pki.FOLDER}/nkey-broker", *options))
     broker.publish(expect="")
-    source = {"type": "nats", "servers": ["tls://127.0.0.1:4222"], "credentials": f"{pki.FOLDER}/nkey-host"} | files
+    source = {"type": "nats", "servers": ["tls://127.0.0.1:4222"], "api_prefix": "escort.api", "credentials": f"{pki.FOLDER}/nkey-host"} | files
     couriers.use(host, source)
     couriers.state(host, "working")
     a_session(host, broker)

@@ -1,5 +1,7 @@
 """Documents by NATS JetStream, from a real nats-server: killed, restarted, cut off, in a cluster, with permissions."""
 
+import json
+import re
 import time
 
 import pytest
@@ -181,7 +183,8 @@ def guarded(host):
     made = Broker(host, ISSUER, deliver=couriers.publish("tls://127.0.0.1:4222", "--create", "1", "--credentials",
                                                          f"{pki.FOLDER}/nkey-broker", *options))
     made.publish(expect="")
-    made.source = {"type": "nats", "servers": ["tls://127.0.0.1:4222"], "credentials": f"{pki.FOLDER}/nkey-host"} | files
+    made.source = {"type": "nats", "servers": ["tls://127.0.0.1:4222"], "api_prefix": "escort.api",
+                   "credentials": f"{pki.FOLDER}/nkey-host"} | files
     yield made
     couriers.stop(host, "broker-nats")
 
@@ -200,6 +203,80 @@ def test_a_host_reads_its_own_keys_alone(host, guarded):
     couriers.failing(host, "Permissions Violation")
     couriers.use(host, guarded.source, groups=["prod"])
     couriers.state(host, "working")
+
+
+# What a taken-over courier may try with its host's rights: $1 the host, $2 another one, $3 the certificates. All that it
+# may publish, with answers sent, and consumers delivering, to where they would do harm. Prints what each stream held
+# before and after, by subject, and what the host heard.
+HARM = r"""
+import json, re, socket, ssl, sys, time
+own, other, folder = sys.argv[1:]
+context = ssl.create_default_context(cafile=f"{folder}/broker.pem")
+context.load_cert_chain(f"{folder}/client.pem", f"{folder}/client.key")
+
+class Client:
+    def __init__(self, user, inbox):
+        plain = socket.create_connection(("127.0.0.1", 4222))
+        plain.recv(4096)
+        self.server, self.heard, self.inbox = context.wrap_socket(plain, server_hostname="127.0.0.1"), b"", inbox
+        self.server.settimeout(5)
+        self.say(b'CONNECT {"verbose":false,"user":"%s","pass":"word","headers":true}' % user.encode())
+        self.say(f"SUB {inbox}.> 1".encode())
+    def say(self, line):
+        self.server.sendall(line + b"\r\nPING\r\n")
+        begin = len(self.heard)
+        while b"PONG" not in self.heard[begin:]:
+            got = self.server.recv(65536)
+            assert got, f"hung up: {self.heard}"
+            self.heard += got
+    def publish(self, subject, reply, body):
+        self.say(f"PUB {subject} {reply} {len(body)}\r\n{body}".encode())
+    def ask(self, subject, body):
+        reply = f"{self.inbox}.{len(self.heard)}"
+        self.publish(subject, reply, body)
+        while not (found := re.search(rb"MSG %s 1 (\d+)\r\n" % re.escape(reply.encode()), self.heard)) or \
+                len(self.heard) < found.end() + int(found[1]):
+            self.heard += self.server.recv(65536)
+        return json.loads(self.heard[found.end():found.end() + int(found[1])])
+
+broker, host = Client("broker", "_INBOX.b"), Client("host", f"escort.inbox.{own}")
+def held():
+    return {stream: broker.ask(f"$JS.API.STREAM.INFO.{stream}", '{"subjects_filter":">"}')["state"].get("subjects", {})
+            for stream in ("KV_escort_documents", "ESCORT_EVENTS")}
+key = f"$KV.escort_documents.host.{own}"
+for each in (key, f"$KV.escort_documents.host.{other}"):
+    broker.publish(each, "_INBOX.b.put", "a.b.c")
+before = held()
+create = "escort.api.CONSUMER.CREATE.KV_escort_documents"
+aims = [f"$KV.escort_documents.host.{other}", f"escort.events.{other}.session_killed", "$JS.API.STREAM.PURGE.KV_escort_documents",
+        "$JS.API.STREAM.DELETE.ESCORT_EVENTS"]
+for number, aim in enumerate(aims):
+    host.publish(f"escort.events.{own}.x", aim, "x")
+    for name, deliver, reply in ((f"a{number}", f"escort.inbox.{own}.d", aim), (f"b{number}", aim, f"escort.inbox.{own}.made")):
+        config = {"name": name, "filter_subject": key, "ack_policy": "none", "deliver_policy": "last_per_subject",
+                  "deliver_subject": deliver, "idle_heartbeat": 100_000_000, "flow_control": True, "max_deliver": 1}
+        host.publish(f"{create}.{name}.{key}", reply, json.dumps({"stream_name": "KV_escort_documents", "config": config}))
+    host.publish(aim, f"escort.inbox.{own}.no", "")
+time.sleep(1)
+host.say(b"PING")
+print(json.dumps({"before": before, "after": held(), "heard": host.heard.decode()}))
+"""
+
+
+def test_a_taken_over_courier_harms_no_other_host(host, guarded):
+    """threats.md A4, with its host's own rights at packaging's example of a server. A server doesn't ask for permission
+    where answers go: what keeps them in is the hosts' account."""
+    config = couriers.nats_with_permissions(host)
+    for user in ("broker", "host"):  # in the order of the file
+        config, found = re.subn(r'nkey: "U[A-Z0-9]{55}"', f'user: "{user}", password: "word"', config, count=1)
+        assert found
+    couriers.start_nats(host, config=config)
+    told = json.loads(host.run(["python3", "-c", HARM, host.machine_id, "i-other", pki.FOLDER]).out)
+    assert told["before"]["KV_escort_documents"][f"$KV.escort_documents.host.i-other"] == 1
+    assert told["after"]["KV_escort_documents"] == told["before"]["KV_escort_documents"], told["heard"]
+    assert set(told["after"]["ESCORT_EVENTS"]) == {f"escort.events.{host.machine_id}.x"}, told["heard"]
+    assert told["heard"].count("Permissions Violation") == 4
+    assert '"stream_name":"KV_escort_documents"' in told["heard"], "a consumer that delivers elsewhere is made: it reaches nobody"
 
 
 @pytest.mark.parametrize(("change", "words"), [

@@ -216,7 +216,8 @@ TEST_CASE("settings: where documents come from") {
         "  sources:\n"
         "    - {type: https, url: 'https://b.example/hosts/{host_id}', ca: /c, client_cert: /d, "
         "client_key: /e, interval: 1m, wait: 0s}\n"
-        "    - {type: nats, servers: ['tls://n:4222', 'nats://m:4222'], credentials: /f}\n"
+        "    - {type: nats, servers: ['tls://n:4222', 'nats://m:4222'], credentials: /f, api_prefix: "
+        "escort.api}\n"
         "    - {type: caep_poll, url: 'https://p/poll', token_file: /t}\n");
     CHECK(settings.courier.stale_after_s == 600);
     REQUIRE(settings.courier.sources.size() == 3);
@@ -231,6 +232,7 @@ TEST_CASE("settings: where documents come from") {
     CHECK(nats.servers == std::vector<std::string>{"tls://n:4222", "nats://m:4222"});
     CHECK(nats.bucket == "escort_documents");
     CHECK(nats.credentials == "/f");
+    CHECK(nats.api_prefix == "escort.api");
     const auto& caep = std::get<CaepSource>(settings.courier.sources[2]);
     CHECK(caep.token_file == "/t");
     CHECK(caep.interval_s == 30);
@@ -298,6 +300,8 @@ TEST_CASE("settings: sources that can't be") {
          "courier.sources.servers: no password belongs into the settings (name a credentials file)"},
         {"{type: nats, servers: ['nats://n'], bucket: 'a.b'}",
          "courier.sources.bucket: \"a.b\" has other characters than letters, digits, - and _"},
+        {"{type: nats, servers: ['nats://n'], api_prefix: 'escort.*'}",
+         "courier.sources.api_prefix: \"escort.*\" is no subject without wildcards"},
         {"{type: nats, servers: ['nats://n'], events: '>'}",
          "courier.sources.events: \">\" has other characters than letters, digits, - and _"},
     };
