@@ -11,13 +11,6 @@ namespace escort {
 
 namespace {
 
-struct Segments {
-    std::string_view header;
-    std::string_view payload;
-    std::string_view signature;
-    std::string_view signed_bytes; // "HEADER.PAYLOAD" (RFC 7515 §5.2 step 8)
-};
-
 struct Header {
     std::string alg;
     std::string typ;
@@ -34,19 +27,15 @@ constexpr std::array<const char*, 6> kForbidden{"crit", "jwk", "jku", "x5u", "x5
 // CAEP transmitters know RS256 alone, often (contract §4).
 constexpr const char* kRsaType = "secevent+jwt";
 
-Judged<Segments> split(std::string_view file) {
+Judged<JwsSegments> split(std::string_view file) {
     const std::string_view raw = document_bytes(file);
     if (raw.size() > kDocumentLimit)
         return refuse(RefusalCode::too_large, "is larger than " + std::to_string(kDocumentLimit) + " bytes");
-    const std::size_t first = raw.find('.');
-    const std::size_t second = first == std::string_view::npos ? first : raw.find('.', first + 1);
-    if (second == std::string_view::npos || raw.find('.', second + 1) != std::string_view::npos)
-        return refuse(RefusalCode::malformed, "is not a compact JWS: three segments with a dot between");
-    const Segments out{raw.substr(0, first), raw.substr(first + 1, second - first - 1),
-                       raw.substr(second + 1), raw.substr(0, second)};
-    if (out.header.empty() || out.payload.empty() || out.signature.empty())
-        return refuse(RefusalCode::malformed, "is not a compact JWS: a segment is empty");
-    return out;
+    const auto segments = split_jws(raw);
+    if (!segments)
+        return refuse(RefusalCode::malformed,
+                      "is not a compact JWS: three segments with a dot between, none empty");
+    return *segments;
 }
 
 Judged<Header> parse_header(std::string_view segment) {
@@ -128,7 +117,7 @@ bool signed_by(const TrustedKey& key, const std::string& properties, std::string
 }
 
 // The one trusted key that signed these bytes.
-Judged<const TrustedKey*> find_signer(const Header& header, const Segments& segments,
+Judged<const TrustedKey*> find_signer(const Header& header, const JwsSegments& segments,
                                       std::string_view signature, const TrustSet& trust) {
     const auto alg = alg_from(header.alg);
     if (!alg)
@@ -154,6 +143,18 @@ Judged<const TrustedKey*> find_signer(const Header& header, const Segments& segm
 }
 
 } // namespace
+
+std::optional<JwsSegments> split_jws(std::string_view raw) {
+    const std::size_t first = raw.find('.');
+    const std::size_t second = first == std::string_view::npos ? first : raw.find('.', first + 1);
+    if (second == std::string_view::npos || raw.find('.', second + 1) != std::string_view::npos)
+        return std::nullopt;
+    const JwsSegments segments{raw.substr(0, first), raw.substr(first + 1, second - first - 1),
+                               raw.substr(second + 1), raw.substr(0, second)};
+    if (segments.header.empty() || segments.payload.empty() || segments.signature.empty())
+        return std::nullopt;
+    return segments;
+}
 
 std::string_view document_bytes(std::string_view file) {
     if (file.ends_with('\n')) file.remove_suffix(1);

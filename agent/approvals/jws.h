@@ -15,6 +15,17 @@ namespace escort {
 constexpr std::size_t kDocumentLimit = 16UL * 1024 * 1024; // bytes of the raw document (contract §4)
 constexpr std::size_t kHeaderLimit = 4UL * 1024;           // bytes of the decoded protected header
 
+// RFC 7515 §3.1, as it stands: nothing is decoded.
+struct JwsSegments {
+    std::string_view header;
+    std::string_view payload;
+    std::string_view signature;
+    std::string_view signed_bytes; // "HEADER.PAYLOAD" (RFC 7515 §5.2 step 8)
+};
+
+// Nothing where `raw` has not three parts with a dot between, none of them empty.
+[[nodiscard]] std::optional<JwsSegments> split_jws(std::string_view raw);
+
 struct VerifiedDocument {
     std::string typ;          // exactly as the header has it
     std::string payload;      // decoded bytes, not parsed yet

@@ -40,14 +40,10 @@ json header_of(std::string_view jws) {
 Status check_compact_jws(std::string_view text) {
     const std::string where = "document";
     if (text.size() > kDocumentLimit) return fail(where, "is larger than 16 MiB");
-    const auto first = text.find('.');
-    const auto second = first == std::string_view::npos ? first : text.find('.', first + 1);
-    if (second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos)
-        return fail(where, "is no compact JWS: it has not three parts");
-    for (const auto part :
-         {text.substr(0, first), text.substr(first + 1, second - first - 1), text.substr(second + 1)})
-        if (part.empty() || !is_base64url(part))
-            return fail(where, "is no compact JWS: a part of it is not base64url");
+    const auto segments = split_jws(text);
+    if (!segments) return fail(where, "is no compact JWS: it has not three parts");
+    for (const auto part : {segments->header, segments->payload, segments->signature})
+        if (!is_base64url(part)) return fail(where, "is no compact JWS: a part of it is not base64url");
     if (!header_of(text).is_object()) return fail(where, "is no compact JWS: its header is no JSON object");
     return {};
 }
