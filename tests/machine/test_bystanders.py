@@ -18,7 +18,7 @@ pytestmark = pytest.mark.once
 
 ACCOUNT = "azsupport"
 CHURN = int(os.environ.get("ESCORT_CHURN", "50000"))  # processes, in a minute at most
-KILLED = int(os.environ.get("ESCORT_CHURN_KILLED", "200"))  # sessions, beside them
+KILLED = int(os.environ.get("ESCORT_CHURN_KILLED", "1000"))  # sessions, beside them
 SUPERVISOR = f"{native.THERE}/supervisor"
 AS_ALICE = ["setpriv", "--reuid", "alice", "--regid", "alice", "--clear-groups"]
 BECOME = ["setpriv", "--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups"]
