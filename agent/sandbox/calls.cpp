@@ -72,11 +72,6 @@ void add_names(std::vector<AllowedCall>& calls) {
               {"getgroups", "getpgrp", "getpgid", "getsid", "getpriority"});
     add_calls(calls, "fork and program start, in canary and helper",
               {"fork", "vfork", "arch_prctl", "set_tid_address"});
-#ifdef ESCORT_SANITIZED
-    for (const auto request : {PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_PTRACER})
-        calls.push_back(
-            {"prctl", "LeakSanitizer, only in a build with it", {is(0, static_cast<unsigned>(request))}});
-#endif
 }
 
 std::vector<AllowedCall> make_table() {

@@ -84,7 +84,11 @@ void add_common_calls(std::vector<AllowedCall>& to) {
     // these.
     add_calls(to, "LeakSanitizer, only in a build with it",
               {"ptrace", "process_vm_readv", "personality", "clone", "mmap", "mprotect", "tgkill", "getdents",
-               "wait4", "prlimit64", "prctl", "arch_prctl", "fork"});
+               "wait4", "prlimit64", "arch_prctl", "fork"});
+    // Not prctl as a whole: that PR_SET_NO_NEW_PRIVS is refused tells the NSS helper where it is.
+    for (const auto request : {PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_PTRACER})
+        to.push_back(
+            {"prctl", "LeakSanitizer, only in a build with it", {is(0, static_cast<unsigned>(request))}});
 #endif
 }
 
