@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <sys/inotify.h>
 #include <unistd.h>
+#include <utility>
 
 namespace escort::courier {
 
@@ -44,6 +45,7 @@ void EventPost::watch() {
         return;
     }
     watch_.reset(source);
+    report_.last_error.clear();
     list();
 }
 
@@ -77,6 +79,11 @@ void EventPost::list() {
         else
             noticed(file);
     }
+    if (error) {
+        delivered_.merge(before);
+        set_error(ground_.folder + ": " + error.message());
+        look_.in_ms(kNoFolderMs);
+    }
     change_report();
     send_more();
 }
@@ -100,8 +107,10 @@ void EventPost::connected() {
     connected_ = true;
     pausing_ = false;
     again_.off();
-    report_.last_error.clear();
+    if (watch_) report_.last_error.clear();
     sent_.clear();
+    late_.clear();
+    resume_after_.clear();
     answer_.off();
     send_more();
 }
@@ -118,8 +127,9 @@ EventPost::Added EventPost::add(const std::string& file, std::vector<OutgoingEve
     const std::string path = ground_.folder + "/" + file;
     auto document = read_file(path, kSessionEventLimit, Follow::no);
     if (!document) {
+        if (::access(path.c_str(), F_OK) != 0) return Added::never; // the daemon has removed it
         set_error(document.error().text());
-        return ::access(path.c_str(), F_OK) == 0 ? Added::not_now : Added::never;
+        return Added::not_now;
     }
     const auto name = parse_event_name(file);
     if (!name || !check_compact_jws(*document)) { // cut off by a power failure, as a rule
@@ -138,8 +148,11 @@ void EventPost::send_more() {
     failed_ = false;
     std::vector<OutgoingEvent> events;
     const std::size_t before = delivered_.size();
-    for (auto each = waiting_.begin(); each != waiting_.end() && events.size() < kAtOnce &&
-                                       delivered_.size() + events.size() < kMostDelivered;) {
+    auto each = waiting_.upper_bound(resume_after_);
+    for (std::size_t left = waiting_.size();
+         left > 0 && events.size() < kAtOnce && delivered_.size() + events.size() < kMostDelivered; left--) {
+        if (each == waiting_.end()) each = waiting_.begin();
+        last_tried_ = *each;
         const Added added = add(*each, events);
         failed_ = failed_ || added == Added::not_now;
         each = added == Added::never ? waiting_.erase(each) : std::next(each);
@@ -156,27 +169,39 @@ void EventPost::send_more() {
 }
 
 void EventPost::result(std::string_view id, const std::string& error) {
-    const auto found = id.empty() ? sent_.begin() : sent_.find(id);
-    if (found == sent_.end()) return; // of an earlier connection
-    if (!error.empty()) {
+    if (id.empty()) {
+        if (sent_.empty()) return;
+        set_error(error);
+        failed_ = true;
+        late_ = std::exchange(sent_, {});
+        return batch_over();
+    }
+    const auto found = sent_.find(id);
+    if (found == sent_.end()) {
+        if (const auto late = late_.find(id); late != late_.end() && error.empty()) arrived(late->second);
+        return;
+    }
+    if (error.empty()) {
+        arrived(found->second);
+    } else {
         failed_ = true;
         set_error(error);
-    } else {
-        waiting_.erase(found->second);
-        delivered_.insert(found->second);
-        report_.sent++;
-        backoff_.succeeded();
     }
-    if (id.empty())
-        sent_.clear();
-    else
-        sent_.erase(found);
+    sent_.erase(found);
     if (sent_.empty()) batch_over();
+}
+
+void EventPost::arrived(const std::string& file) {
+    if (waiting_.erase(file) == 0) return; // told before, or removed meanwhile
+    delivered_.insert(file);
+    report_.sent++;
+    backoff_.succeeded();
 }
 
 void EventPost::batch_over() {
     answer_.off();
     if (!failed_) report_.last_error.clear();
+    resume_after_ = failed_ ? last_tried_ : "";
     change_report();
     if (failed_)
         pause();
@@ -184,7 +209,7 @@ void EventPost::batch_over() {
         send_more();
 }
 
-// What was refused is tried again with the next ones: one event that a broker never takes holds up no other.
+// What was refused is tried again, after those behind it: events that a broker never takes hold up no others.
 void EventPost::pause() {
     pausing_ = true;
     again_.in_ms(backoff_.next_ms(ground_.random()));

@@ -60,6 +60,7 @@ class EventPost {
     void send_more();
     enum class Added { yes, not_now, never };
     [[nodiscard]] Added add(const std::string& file, std::vector<OutgoingEvent>& to);
+    void arrived(const std::string& file);
     void batch_over();
     void pause();
     void set_error(std::string_view why);
@@ -68,9 +69,13 @@ class EventPost {
 
     Ground ground_;
     EventsReport report_;
-    std::set<std::string> waiting_;                        // files, in their order
-    std::set<std::string> delivered_;                      // as report_.delivered
-    std::map<std::string, std::string, std::less<>> sent_; // by id: the file
+    std::set<std::string> waiting_;                               // files, in their order
+    std::set<std::string> delivered_;                             // as report_.delivered
+    using ById = std::map<std::string, std::string, std::less<>>; // the file
+    ById sent_;
+    ById late_;                // of a batch that was given up: answers may still come
+    std::string last_tried_;   // of this batch
+    std::string resume_after_; // where the next one begins
     bool more_in_folder_ = false;
     bool connected_ = false;
     bool pausing_ = false;

@@ -215,7 +215,7 @@ void NatsLink::Shared::send(jsCtx* stream, const std::vector<OutgoingEvent>& mes
         options.ExpectStream = target.source.events.c_str();
         if (status == NATS_OK) status = js_PublishMsgAsync(stream, &raw, &options);
         const NatsMessage not_taken(raw);
-        if (status != NATS_OK) return say(NatsEvent::Kind::sent, nats_error(nullptr, status));
+        if (status != NATS_OK) post({NatsEvent::Kind::sent, each.id, {}, nats_error(nullptr, status)});
     }
 }
 

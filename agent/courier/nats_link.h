@@ -58,7 +58,7 @@ class NatsLink {
     [[nodiscard]] Status start();
     // Asks for the last value of every key once more.
     void refresh();
-    // Sends to the source's stream, once connected; a `sent` follows for each, unless the connection is lost.
+    // Sends to the source's stream; a `sent` follows for each, unless there is no connection, or it is lost.
     void send(std::vector<OutgoingEvent> messages);
 
   private:

@@ -1,6 +1,6 @@
 // Session events on their way to the broker: the daemon puts each, signed, as a file into `paths.outbox`; the
-// courier, which may only read there, sends it and names in its report those that have arrived; the daemon
-// removes them. Here is what both must agree on. Pure.
+// courier, which may only read there, sends it and names in its report those that have arrived (or are
+// spoilt, and can't be sent); the daemon removes them. Here is what both must agree on. Pure.
 #pragma once
 
 #include <cstddef>

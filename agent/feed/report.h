@@ -41,10 +41,10 @@ struct SourceReport {
 
 // Of the session events (feed/outbox.h).
 struct EventsReport {
-    std::vector<std::string> delivered; // files that the broker has and the daemon has not removed, at most
-                                        // kMostDelivered
-    std::uint64_t sent = 0;             // since the courier started
-    std::string last_error;             // in words; empty after a success
+    std::vector<std::string> delivered; // files that the broker has (or can never have) and the daemon has
+                                        // not removed, at most kMostDelivered
+    std::uint64_t sent = 0; // since the courier started
+    std::string last_error; // in words; empty after a success
 
     friend bool operator==(const EventsReport&, const EventsReport&) = default;
 };

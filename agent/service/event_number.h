@@ -19,16 +19,15 @@ class EventNumber {
     [[nodiscard]] std::uint64_t take();
     // All below this are taken: they are found on the disk.
     void at_least(std::uint64_t next);
-    // Is it on the disk?
-    [[nodiscard]] const Status& kept() const { return kept_; }
+    // Sees to it that it is on the disk, whatever became of the file.
+    [[nodiscard]] Status keep();
 
   private:
-    void keep();
+    void open();
 
     std::string path_;
     Fd file_;
     std::uint64_t next_ = 1;
-    Status kept_;
 };
 
 } // namespace escort

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <unistd.h>
+#include <utility>
 
 namespace escort {
 
@@ -40,19 +41,22 @@ EventOutbox::EventOutbox(const Ground& ground, OutboxPlaces places)
     write_for(kTurnNs);
 }
 
-// What must be there before anything can be written. A key that can't be read is not replaced: the broker
-// would take another's word for this host's.
+// What must be there before anything can be written. The folder first: what waits there can be removed
+// without a key. A key that can't be read is not replaced: the broker would take another's word for this
+// host's.
 Status EventOutbox::prepare() {
-    if (!key_) {
-        auto key =
-            ::access(places_.key.c_str(), F_OK) == 0 ? load_signing_key(places_.key) : make_key(places_.key);
-        if (!key) return tl::unexpected(key.error());
-        const auto pem = public_pem(*key);
-        if (!pem) return fail(places_.key, pem.error().text());
-        if (auto written = write_file_atomically(places_.public_key, *pem, 0644); !written) return written;
-        key_ = std::move(*key);
-    }
-    return listed_ ? number_.kept() : find_waiting();
+    if (!listed_)
+        if (auto found = find_waiting(); !found) return found;
+    if (auto kept = number_.keep(); !kept) return kept;
+    if (key_) return {};
+    auto key =
+        ::access(places_.key.c_str(), F_OK) == 0 ? load_signing_key(places_.key) : make_key(places_.key);
+    if (!key) return tl::unexpected(key.error());
+    const auto pem = public_pem(*key);
+    if (!pem) return fail(places_.key, pem.error().text());
+    if (auto written = write_file_atomically(places_.public_key, *pem, 0644); !written) return written;
+    key_ = std::move(*key);
+    return {};
 }
 
 Status EventOutbox::find_waiting() {
@@ -73,7 +77,7 @@ Status EventOutbox::find_waiting() {
     if (error)
         return fail(places_.folder, "list: " + error.message(), "systemd-tmpfiles --create escortd.conf");
     listed_ = true;
-    return number_.kept();
+    return {};
 }
 
 bool EventOutbox::has_room(std::size_t bytes, bool approved) const {
@@ -126,19 +130,33 @@ Status EventOutbox::write_until(std::uint64_t until_boot_ns) {
 }
 
 void EventOutbox::write_for(std::uint64_t ns) {
-    if (const auto written = write_until(boot_ns() + ns); !written)
+    const auto written = write_until(boot_ns() + ns);
+    if (!written) {
+        unwritable_ = true;
         ground_.health.degrade("events", written.error().text(),
                                written.error().hint.empty()
                                    ? "session events for the broker wait in memory until it can be written"
                                    : written.error().hint);
-    else if (dropped_ == told_)
-        recover();
+    } else if (std::exchange(unwritable_, false) || (dropped_ == told_ && has_much_room())) {
+        ground_.health.recover("events");
+    }
 }
 
 // Not at the first file that goes: what is full is full again at once.
-void EventOutbox::recover() {
-    if (files_.size() + unwritten_.size() < kMostEvents / 4 && bytes_ < kMostBytes / 4)
-        ground_.health.recover("events");
+bool EventOutbox::has_much_room() const {
+    return files_.size() + unwritten_.size() < kMostEvents / 4 && bytes_ < kMostBytes / 4;
+}
+
+// What somebody else has removed takes no room any more.
+void EventOutbox::forget_removed() {
+    for (auto each = files_.begin(); each != files_.end();) {
+        if (::access((places_.folder + "/" + each->first).c_str(), F_OK) == 0) {
+            ++each;
+            continue;
+        }
+        bytes_ -= each->second;
+        each = files_.erase(each);
+    }
 }
 
 void EventOutbox::delivered(const std::vector<std::string>& files) {
@@ -158,14 +176,15 @@ void EventOutbox::tell_lost() {
 }
 
 void EventOutbox::tick(std::uint64_t now_boot_ns) {
-    if (dropped_ != told_)
+    write_for(kTurnNs);
+    if (dropped_ == told_) return;
+    if (!unwritable_)
         ground_.health.degrade("events", "session events for the broker find no room in " + places_.folder,
                                "`escortctl status` says why the courier does not deliver them");
-    if (dropped_ != told_ && (told_boot_ns_ == 0 || now_boot_ns - told_boot_ns_ >= kTellNs)) {
-        tell_lost();
-        told_boot_ns_ = now_boot_ns;
-    }
-    write_for(kTurnNs);
+    if (told_boot_ns_ != 0 && now_boot_ns - told_boot_ns_ < kTellNs) return;
+    told_boot_ns_ = now_boot_ns;
+    tell_lost();
+    forget_removed();
 }
 
 void EventOutbox::flush() {

@@ -91,7 +91,8 @@ class EventOutbox {
     [[nodiscard]] Status write_until(std::uint64_t boot_ns);
     [[nodiscard]] Status write(const Unwritten& event);
     void tell_lost();
-    void recover();
+    [[nodiscard]] bool has_much_room() const;
+    void forget_removed();
     void arm();
     static int on_turn(sd_event_source*, void* self);
 
@@ -99,7 +100,8 @@ class EventOutbox {
     OutboxPlaces places_;
     EventNumber number_;
     std::optional<SigningKey> key_;
-    bool listed_ = false; // files_ is what the folder holds
+    bool listed_ = false;     // files_ is what the folder holds
+    bool unwritable_ = false; // the condition `events` says so, and nothing else
     std::deque<Unwritten> unwritten_;
     std::map<std::string, std::size_t> files_; // bytes
     std::size_t bytes_ = 0;                    // of both

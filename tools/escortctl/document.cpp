@@ -118,7 +118,7 @@ std::string signer_text(const std::string& key, bool break_glass, const TrustSet
 // own word: whose key it is the file's name must say.
 Outcome<Exit> print_event(const Context& context, const std::string& file, const VerifiedDocument& event,
                           const TrustSet& trust) {
-    const auto claims = parse_strict(event.payload);
+    const auto claims = parse_strict(event.payload, {.string_bytes = kSessionEventLimit});
     if (!claims) return not_so({file, claims.error().text()});
     if (context.json) {
         print_json(context.output, {{"valid", true},

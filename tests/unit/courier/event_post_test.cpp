@@ -127,15 +127,49 @@ TEST_CASE("event post: one that is never taken holds up no other") {
     auto& post = courier.start();
     post.connected();
     for (int number = 2; number < 6; ++number) {
-        post.result(courier.sent.at(0).id, "too large");
-        for (std::size_t i = 1; i < courier.sent.size(); ++i)
-            post.result(courier.sent[i].id, "");
-        courier.sent.clear();
+        for (const auto& event : std::exchange(courier.sent, {}))
+            post.result(event.id, event.document == Courier::document(1) ? "too large" : "");
         courier.put(number);
         courier.run();
-        CHECK(courier.numbers() == Numbers{1, number});
+        CHECK(courier.numbers() == Numbers{number, 1}); // after what is behind it
     }
     CHECK(post.report().delivered.size() == 3);
+}
+
+TEST_CASE("event post: nor do as many as are sent at once") {
+    Courier courier;
+    const int many = static_cast<int>(EventPost::kAtOnce) + 2;
+    for (int number = 1; number <= many; ++number)
+        courier.put(number);
+    auto& post = courier.start();
+    post.connected();
+    for (const auto& event : std::exchange(courier.sent, {}))
+        post.result(event.id, "message size exceeds maximum allowed");
+    courier.run();
+    REQUIRE(courier.sent.size() == EventPost::kAtOnce);
+    const auto numbers = courier.numbers();
+    CHECK(numbers[0] == many - 1);
+    CHECK(numbers[1] == many);
+    CHECK(numbers[2] == 1);
+    for (const auto& event : std::exchange(courier.sent, {}))
+        post.result(event.id, event.document.size() > Courier::document(many - 2).size() ? "" : "too large");
+    CHECK(post.report().delivered == Files{Courier::file(many - 1), Courier::file(many)});
+}
+
+TEST_CASE("event post: an answer that comes after all were given up counts") {
+    Courier courier;
+    courier.put(1);
+    courier.put(2);
+    auto& post = courier.start();
+    post.connected();
+    const auto sent = courier.sent;
+    post.result("", "Permissions Violation");
+    post.result(sent.at(1).id, "");
+    post.result(sent.at(1).id, "");
+    CHECK(post.report().sent == 1);
+    courier.sent.clear();
+    courier.run();
+    CHECK(courier.numbers() == Numbers(1, 1));
 }
 
 TEST_CASE("event post: while it waits after a failure a new event does not hurry it") {
