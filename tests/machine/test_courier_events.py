@@ -227,8 +227,13 @@ def test_a_host_speaks_as_itself_alone(host):
     couriers.state(host, "working")
     a_session(host, broker)
     wait_for(lambda: not waiting(host) and host.ask("status")["events"]["sent"] >= 3, 15, "delivery")
-    couriers.use(host, source, host_id="i-other")
-    host.ssh(ACCOUNT, "true")
-    wait_for(lambda: "Permissions Violation" in host.ask("status")["events"]["last_error"], 15, "a refusal")
+    # A server that lets this host speak as another one alone.
+    own = f'"escort.events.{host.machine_id}.*"'
+    config = couriers.nats_with_permissions(host)
+    assert own in config
+    couriers.start_nats(host, config=config.replace(own, '"escort.events.i-other.*"'))
+    a_session(host, broker)
+    wait_for(lambda: "Permissions Violation" in host.ask("status")["events"]["last_error"], 20, "a refusal")
     assert waiting(host)
+    couriers.state(host, "working")
     couriers.use(host, couriers.NATS)
