@@ -43,8 +43,8 @@ struct SourceReport {
 struct EventsReport {
     std::vector<std::string> delivered; // files that the broker has (or can never have) and the daemon has
                                         // not removed, at most kMostDelivered
-    std::uint64_t sent = 0; // since the courier started
-    std::string last_error; // in words; empty after a success
+    std::uint64_t sent = 0;             // since the courier started
+    std::string last_error;             // in words; empty after a success
 
     friend bool operator==(const EventsReport&, const EventsReport&) = default;
 };
