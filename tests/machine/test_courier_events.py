@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 from conftest import CANARY
-from testhost import couriers, event_stream, pki, product
+from testhost import couriers, event_stream, product
 from testhost.broker import Broker
 from testhost.guest import wait_for
 
@@ -210,19 +210,9 @@ def test_the_courier_may_only_read_there(host, broker):
 
 def test_a_host_speaks_as_itself_alone(host):
     """packaging's example of a server: this host's key may publish this host's events, and no other's."""
-    for name in ("broker", "clients"):
-        pki.authority(host, name)
-    pki.certificate(host, "broker", "server")
-    pki.certificate(host, "clients", "client")
-    host.run("rm -rf /srv/nats-permissions")
-    couriers.start_nats(host, config=couriers.nats_with_permissions(host))
-    files = {"ca": f"{pki.FOLDER}/broker.pem", "client_cert": f"{pki.FOLDER}/client.pem",
-             "client_key": f"{pki.FOLDER}/client.key"}
-    options = [word for key, path in files.items() for word in ("--" + key.replace("_", "-"), path)]
-    broker = Broker(host, ISSUER, deliver=couriers.publish("tls://127.0.0.1:4222", "--create", "1", "--credentials",
-                                                           f"{pki.FOLDER}/nkey-broker", *options))
+    deliver, source = couriers.start_guarded_nats(host)
+    broker = Broker(host, ISSUER, deliver=deliver)
     broker.publish(expect="")
-    source = {"type": "nats", "servers": ["tls://127.0.0.1:4222"], "api_prefix": "escort.api", "credentials": f"{pki.FOLDER}/nkey-host"} | files
     couriers.use(host, source)
     couriers.state(host, "working")
     a_session(host, broker)

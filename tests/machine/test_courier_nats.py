@@ -171,20 +171,10 @@ def test_a_cluster_of_three_with_one_killed(host):
 @pytest.fixture
 def guarded(host):
     """packaging's example: TLS both ways, an NKey a host, its own keys alone."""
-    for name in ("broker", "clients"):
-        pki.authority(host, name)
-    pki.certificate(host, "broker", "server")
-    pki.certificate(host, "clients", "client")
-    host.run("rm -rf /srv/nats-permissions")
-    couriers.start_nats(host, config=couriers.nats_with_permissions(host))
-    files = {"ca": f"{pki.FOLDER}/broker.pem", "client_cert": f"{pki.FOLDER}/client.pem",
-             "client_key": f"{pki.FOLDER}/client.key"}
-    options = [word for key, path in files.items() for word in ("--" + key.replace("_", "-"), path)]
-    made = Broker(host, ISSUER, deliver=couriers.publish("tls://127.0.0.1:4222", "--create", "1", "--credentials",
-                                                         f"{pki.FOLDER}/nkey-broker", *options))
+    deliver, source = couriers.start_guarded_nats(host)
+    made = Broker(host, ISSUER, deliver=deliver)
     made.publish(expect="")
-    made.source = {"type": "nats", "servers": ["tls://127.0.0.1:4222"], "api_prefix": "escort.api",
-                   "credentials": f"{pki.FOLDER}/nkey-host"} | files
+    made.source = source
     yield made
     couriers.stop(host, "broker-nats")
 

@@ -83,6 +83,21 @@ def nats_with_permissions(host: Guest) -> str:
     return config
 
 
+def start_guarded_nats(host: Guest) -> tuple[str, dict]:
+    """Packaging's example, with nothing in it yet: how its broker delivers, and this host's source."""
+    for name in ("broker", "clients"):
+        pki.authority(host, name)
+    pki.certificate(host, "broker", "server")
+    pki.certificate(host, "clients", "client")
+    host.run("rm -rf /srv/nats-permissions")
+    start_nats(host, config=nats_with_permissions(host))
+    address = "tls://127.0.0.1:4222"
+    files = {"ca": f"{pki.FOLDER}/broker.pem", "client_cert": f"{pki.FOLDER}/client.pem", "client_key": f"{pki.FOLDER}/client.key"}
+    options = [word for key, path in files.items() for word in ("--" + key.replace("_", "-"), path)]
+    return (publish(address, "--create", "1", "--credentials", f"{pki.FOLDER}/nkey-broker", *options),
+            {"type": "nats", "servers": [address], "api_prefix": "escort.api", "credentials": f"{pki.FOLDER}/nkey-host"} | files)
+
+
 def start_nats(host: Guest, name: str = "broker-nats", config: str = "", port: int = 4222) -> None:
     """JetStream's files stay from one start to the next."""
     host.write(f"/root/{name}.conf", config or f'listen: "127.0.0.1:{port}"\njetstream {{store_dir: "/srv/{name}"}}\n')
