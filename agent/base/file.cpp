@@ -53,8 +53,6 @@ Status fill(int fd, const std::string& path, std::string_view content, mode_t mo
     return {};
 }
 
-} // namespace
-
 Status create_file(const std::string& path, std::string_view content, mode_t mode, Sync sync) {
     ::unlink(path.c_str());
     const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
@@ -64,18 +62,27 @@ Status create_file(const std::string& path, std::string_view content, mode_t mod
     return filled;
 }
 
-Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode) {
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    const std::string temporary = path + ".tmp";
-    if (auto created = create_file(temporary, content, mode, Sync::yes); !created) return created;
-    if (::rename(temporary.c_str(), path.c_str()) != 0) {
-        const int error = errno;
-        ::unlink(temporary.c_str());
-        return fail_errno(path, "rename", error);
-    }
-    const Fd directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+} // namespace
+
+Status place_file(const std::string& half, const std::string& path, std::string_view content, mode_t mode,
+                  Sync sync) {
+    if (auto created = create_file(half, content, mode, sync); !created) return created;
+    if (::rename(half.c_str(), path.c_str()) == 0) return {};
+    const int error = errno;
+    ::unlink(half.c_str());
+    return fail_errno(path, "rename", error);
+}
+
+Status sync_folder(const std::string& folder) {
+    const Fd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory.valid() || ::fsync(directory.get()) != 0) return fail_errno(folder, "fsync", errno);
     return {};
+}
+
+Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode) {
+    if (auto placed = place_file(path + ".tmp", path, content, mode, Sync::yes); !placed) return placed;
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    return sync_folder(folder.empty() ? "." : folder);
 }
 
 Result<std::vector<std::string>> list_files(const std::string& folder, std::string_view suffix) {

@@ -20,9 +20,14 @@ enum class Follow { yes, no }; // a symbolic link at the path's end
 
 enum class Sync { no, yes }; // yes: on the disk when it returns
 
-// A new file with all of `content`, whatever the umask is: what lies at `path` goes first (it may be
-// another's, where others may write), and after an error nothing is left there.
-[[nodiscard]] Status create_file(const std::string& path, std::string_view content, mode_t mode, Sync sync);
+// A file that appears whole: all of `content` as `half` (what lies there goes first: it may be another's,
+// where others may write), then renamed to `path`. The mode holds whatever the umask is; after an error
+// nothing is left at `half`.
+[[nodiscard]] Status place_file(const std::string& half, const std::string& path, std::string_view content,
+                                mode_t mode, Sync sync);
+
+// The names in `folder`, on the disk when it returns.
+[[nodiscard]] Status sync_folder(const std::string& folder);
 
 // Writes to a temporary name in the same folder, fsyncs, renames over `path`, fsyncs the folder.
 [[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode);

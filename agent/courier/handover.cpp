@@ -1,12 +1,8 @@
 #include "courier/handover.h"
 
 #include "approvals/key.h"
-#include "base/fd.h"
 #include "base/file.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,19 +56,12 @@ Result<bool> Handover::put(std::string_view document, Durable durable) {
     if (auto room = make_room(document.size()); !room) return tl::unexpected(room.error());
     const std::string name = std::string(kPrefix) + hash.substr(0, 32) + ".jws";
     const std::string half = spool_ + "/" + std::string(kHalf) + hash.substr(0, 32);
-    if (auto written = create_file(half, document, 0600, durable == Durable::yes ? Sync::yes : Sync::no);
-        !written)
-        return tl::unexpected(written.error());
-    if (::rename(half.c_str(), (spool_ + "/" + name).c_str()) != 0) {
-        const int error = errno;
-        ::unlink(half.c_str());
-        return fail_errno(spool_ + "/" + name, "rename", error);
-    }
+    const Sync sync = durable == Durable::yes ? Sync::yes : Sync::no;
+    if (auto placed = place_file(half, spool_ + "/" + name, document, 0600, sync); !placed)
+        return tl::unexpected(placed.error());
     if (waiting_.emplace(name, document.size()).second) waiting_bytes_ += document.size();
-    if (durable == Durable::yes) {
-        const Fd folder(::open(spool_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        if (!folder.valid() || ::fsync(folder.get()) != 0) return fail_errno(spool_, "fsync", errno);
-    }
+    if (durable == Durable::yes)
+        if (auto synced = sync_folder(spool_); !synced) return tl::unexpected(synced.error());
     if (remembered_.insert_or_assign(hash, durable).second) order_.push_back(hash);
     if (order_.size() > kRemembered) {
         remembered_.erase(order_.front());

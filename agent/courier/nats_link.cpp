@@ -40,14 +40,6 @@ std::string consumer_name() {
     return fmt::format("escort{:08x}{:08x}{:08x}", random(), random(), random());
 }
 
-// `source` must outlive them.
-jsOptions api_of(const NatsSource& source) {
-    jsOptions options;
-    jsOptions_Init(&options);
-    if (!source.api_prefix.empty()) options.Prefix = source.api_prefix.c_str();
-    return options;
-}
-
 } // namespace
 
 struct NatsLink::Shared {
@@ -113,8 +105,8 @@ struct NatsLink::Shared {
 
     void run();
     [[nodiscard]] Result<NatsOptions> options();
-    [[nodiscard]] Status watch(natsConnection* connection, std::vector<NatsSubscription>& into);
-    [[nodiscard]] Result<JetStream> event_stream(natsConnection* connection);
+    [[nodiscard]] Result<JetStream> jet_stream(natsConnection* connection);
+    [[nodiscard]] Status watch(jsCtx* stream, std::vector<NatsSubscription>& into);
     void send(jsCtx* stream, const std::vector<OutgoingEvent>& messages);
     // From `next_watch` on.
     void wait_for_work(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point next_watch);
@@ -193,8 +185,10 @@ void NatsLink::Shared::on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* 
     }
 }
 
-Result<JetStream> NatsLink::Shared::event_stream(natsConnection* connection) {
-    jsOptions options = api_of(target.source);
+Result<JetStream> NatsLink::Shared::jet_stream(natsConnection* connection) {
+    jsOptions options;
+    jsOptions_Init(&options);
+    if (!target.source.api_prefix.empty()) options.Prefix = target.source.api_prefix.c_str();
     options.PublishAsync.AckHandler = on_ack;
     options.PublishAsync.AckHandlerClosure = handle;
     jsCtx* raw = nullptr;
@@ -242,12 +236,7 @@ Result<NatsOptions> NatsLink::Shared::options() {
     return made;
 }
 
-Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubscription>& into) {
-    jsCtx* raw = nullptr;
-    jsOptions api = api_of(target.source);
-    natsStatus status = natsConnection_JetStream(&raw, connection, &api);
-    if (status != NATS_OK) return fail("JetStream", nats_error(connection, status));
-    const JetStream stream(raw);
+Status NatsLink::Shared::watch(jsCtx* stream, std::vector<NatsSubscription>& into) {
     const std::string name = "KV_" + target.source.bucket;
     for (const auto& key : target.keys) {
         if (const std::lock_guard lock(mutex); stopping || closed)
@@ -267,8 +256,8 @@ Status NatsLink::Shared::watch(natsConnection* connection, std::vector<NatsSubsc
         options.Config.Replicas = 1;
         natsSubscription* subscription = nullptr;
         jsErrCode code = static_cast<jsErrCode>(0);
-        status = js_Subscribe(&subscription, stream.get(), subject.c_str(), on_message, handle, nullptr,
-                              &options, &code);
+        const auto status = js_Subscribe(&subscription, stream, subject.c_str(), on_message, handle, nullptr,
+                                         &options, &code);
         if (status != NATS_OK)
             return fail("key " + key, nats_error(nullptr, status),
                         "does the bucket exist, and may this host read its own keys?");
@@ -296,7 +285,7 @@ void NatsLink::Shared::run() {
     set_connected(true);
 
     std::vector<NatsSubscription> watched;
-    const auto stream = event_stream(connection.get());
+    const auto stream = jet_stream(connection.get());
     if (!stream) return say(NatsEvent::Kind::ended, stream.error().text());
     auto next_watch = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex);
@@ -314,7 +303,7 @@ void NatsLink::Shared::run() {
         refused.clear();
         lock.unlock();
         watched.clear();
-        const auto watching = watch(connection.get(), watched);
+        const auto watching = watch(stream->get(), watched);
         if (watching)
             say(NatsEvent::Kind::watching, "");
         else

@@ -1,5 +1,6 @@
 #include "feed/settings.h"
 
+#include "feed/keys.h"
 #include "policy/scalars.h"
 #include "policy/utf8.h"
 
@@ -109,11 +110,7 @@ class SourceReader {
     std::optional<std::string> read_stream_name(const char* key) {
         const auto* node = item_.find(key);
         if (node == nullptr) return std::nullopt;
-        const bool plain =
-            !node->text.empty() && std::all_of(node->text.begin(), node->text.end(), [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '-';
-            });
+        const bool plain = !node->text.empty() && key_part(node->text) == node->text;
         if (!plain)
             report(*node, fmt::format("courier.sources.{}: \"{}\" has other characters than letters, digits, "
                                       "- and _",

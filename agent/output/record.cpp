@@ -4,6 +4,19 @@
 
 namespace escort {
 
+std::vector<std::pair<Field, std::string_view>> fields_of_context(const Record& record,
+                                                                  const Context& context) {
+    std::vector<std::pair<Field, std::string_view>> fields;
+    const auto add = [&](Field field, std::string_view value) {
+        if (!value.empty() && !record.fields.contains(field)) fields.emplace_back(field, value);
+    };
+    add(Field::host, context.host);
+    add(Field::tier, context.tier);
+    add(Field::mode, context.mode);
+    add(Field::policy_sha256, context.policy_sha256);
+    return fields;
+}
+
 std::string encode(const Record& record, const Context& context) {
     const EventInfo& kind = info(record.event);
     std::string datagram;
@@ -15,13 +28,8 @@ std::string encode(const Record& record, const Context& context) {
     put("PRIORITY", std::to_string(static_cast<int>(record.priority)));
     put("SYSLOG_IDENTIFIER", "escortd");
     put("ESCORT_EVENT", kind.word);
-    const auto put_default = [&](Field field, const std::string& value) {
-        if (!value.empty() && !record.fields.contains(field)) put(name(field), value);
-    };
-    put_default(Field::host, context.host);
-    put_default(Field::tier, context.tier);
-    put_default(Field::mode, context.mode);
-    put_default(Field::policy_sha256, context.policy_sha256);
+    for (const auto& [field, value] : fields_of_context(record, context))
+        put(name(field), value);
     for (const auto& [field, value] : record.fields)
         put(name(field), value);
     return datagram;

@@ -7,6 +7,8 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace escort {
 
@@ -33,6 +35,10 @@ struct Context {
     std::string mode;          // ESCORT_MODE: enforce, observe
     std::string policy_sha256; // ESCORT_POLICY_SHA256
 };
+
+// The context's fields that the record has no value of its own for; none is empty.
+[[nodiscard]] std::vector<std::pair<Field, std::string_view>> fields_of_context(const Record& record,
+                                                                                const Context& context);
 
 // The datagram of journald's native protocol (systemd's docs/JOURNAL_NATIVE_PROTOCOL.md): NAME=VALUE lines.
 // Every value goes through one_line(), so none can start a field of its own or break a line.

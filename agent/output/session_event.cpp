@@ -76,11 +76,9 @@ std::string session_event_claims(const Record& record, const Context& context, c
                            {"seq", stamp.seq},
                            {"event", info(record.event).word}};
     for (const auto& [field, value] : record.fields)
-        if (!claims.contains(claim_of(field))) claims[claim_of(field)] = value_of(field, value);
-    for (const auto& [field, value] : {std::pair{Field::tier, context.tier},
-                                       {Field::mode, context.mode},
-                                       {Field::policy_sha256, context.policy_sha256}})
-        if (!value.empty() && !record.fields.contains(field)) claims[claim_of(field)] = one_line(value);
+        claims.emplace(claim_of(field), value_of(field, value)); // never in the place of one of the above
+    for (const auto& [field, value] : fields_of_context(record, context))
+        if (field != Field::host) claims.emplace(claim_of(field), one_line(value)); // `iss` says it
     return claims.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 

@@ -104,15 +104,11 @@ void EventOutbox::offer(const Record& record, const Context& context) {
 Status EventOutbox::write(const Unwritten& event) {
     const auto document = sign_jws(*key_, kSessionEventType, event.claims);
     if (!document) return tl::unexpected(document.error());
-    const std::string half = places_.folder + "/." + event.file;
     // Errors name the folder: one with each event's own name would be another condition each time.
-    if (auto created = create_file(half, *document, kEventMode, Sync::no); !created)
-        return fail(places_.folder, created.error().why);
-    if (::rename(half.c_str(), (places_.folder + "/" + event.file).c_str()) != 0) {
-        const int error = errno;
-        ::unlink(half.c_str());
-        return fail_errno(places_.folder, "rename", error);
-    }
+    if (auto placed = place_file(places_.folder + "/." + event.file, places_.folder + "/" + event.file,
+                                 *document, kEventMode, Sync::no);
+        !placed)
+        return fail(places_.folder, placed.error().why);
     files_.emplace(event.file, document->size());
     bytes_ += document->size();
     return {};
