@@ -1,5 +1,7 @@
 #include "nss/protocol.h"
 
+#include "base/json_number.h"
+
 #include <nlohmann/json.hpp>
 
 namespace escort {
@@ -37,7 +39,7 @@ json account_json(const Account& account) {
 }
 
 Account account_from(const json& value) {
-    return {value.at("name").get<std::string>(), value.at("uid").get<std::uint32_t>(),
+    return {value.at("name").get<std::string>(), number_from<std::uint32_t>(value.at("uid")),
             value.at("groups").get<std::set<std::string>>()};
 }
 
@@ -64,7 +66,7 @@ std::string encode_question(const NssQuestion& question) {
 Result<NssQuestion> decode_question(const std::string& line) {
     return decode(line, [](const json& value) -> Result<NssQuestion> {
         const auto op = value.at("op").get<std::string>();
-        if (op == "uid") return UidQuestion{value.at("uid").get<std::uint32_t>()};
+        if (op == "uid") return UidQuestion{number_from<std::uint32_t>(value.at("uid"))};
         if (op == "name") return NameQuestion{value.at("name").get<std::string>()};
         if (op != "accounts") return fail("NSS helper", "unknown request \"" + op + "\"");
         return AccountsQuestion{value.at("users").get<std::set<std::string>>(),
@@ -94,7 +96,7 @@ Result<AccountsAnswer> decode_accounts(const std::string& line) {
         for (const auto& account : value.at("accounts"))
             answer.accounts.push_back(account_from(account));
         for (const auto& [name, user] : value.at("users").items())
-            answer.users[name] = {state_from(user.at("state")), user.at("uid").get<std::uint32_t>()};
+            answer.users[name] = {state_from(user.at("state")), number_from<std::uint32_t>(user.at("uid"))};
         for (const auto& [name, state] : value.at("groups").items())
             answer.groups[name] = state_from(state);
         answer.enumerated = value.at("enumerated").get<bool>();

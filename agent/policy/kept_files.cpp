@@ -1,6 +1,7 @@
 #include "policy/kept_files.h"
 
 #include "base/file.h"
+#include "base/json_number.h"
 #include "policy/digest.h"
 #include "policy/yaml.h"
 
@@ -16,7 +17,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr int kFormat = 1;
+constexpr std::uint32_t kFormat = 1;
 constexpr std::size_t kManifestBytes = std::size_t{1}
                                        << 20; // kPolicyFiles entries of some 400 bytes, and room
 constexpr mode_t kPrivate = 0600;
@@ -59,7 +60,7 @@ bool is_plain(const std::string& name) {
 Result<std::vector<KeptFile>> parse_manifest(const std::string& path, const std::string& content) {
     try {
         const json manifest = json::parse(content);
-        const int format = manifest.at("format").get<int>();
+        const auto format = number_from<std::uint32_t>(manifest.at("format"));
         if (format != kFormat)
             return fail(
                 path, fmt::format("format {} is not known to this version, which knows {}", format, kFormat));

@@ -1,6 +1,7 @@
 #include "service/session_state.h"
 
 #include "base/file.h"
+#include "base/json_number.h"
 
 #include <filesystem>
 #include <fstream>
@@ -12,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 2; // 1 knew of the approvals alone
+constexpr std::uint32_t kFormat = 2; // 1 knew of the approvals alone
 constexpr std::size_t kLimit = std::size_t{16} << 20;
 
 ApprovalId read_id(const json& id) {
@@ -66,12 +67,12 @@ Result<SessionState> load_session_state(const std::string& path, std::uint32_t b
     if (!text) return tl::unexpected(text.error());
     try {
         const auto whole = json::parse(*text);
-        const int format = whole.at("format").get<int>();
+        const auto format = number_from<std::uint32_t>(whole.at("format"));
         if (format != 1 && format != kFormat)
             return fail(path, "is of format " + std::to_string(format) + ", which this version doesn't know",
                         "install the version that wrote it, or remove the file");
-        if (whole.at("boot").get<std::uint32_t>() != boot) return state;
-        state.next = whole.at("next").get<std::uint64_t>();
+        if (number_from<std::uint32_t>(whole.at("boot")) != boot) return state;
+        state.next = number_from<std::uint64_t>(whole.at("next"));
         if (format == 1)
             for (const auto& [name, id] : whole.at("approvals").items())
                 state.sessions[name].approval = read_id(id);

@@ -59,3 +59,14 @@ TEST_CASE("nss protocol: nonsense is an error") {
         CHECK_FALSE(decode_account(line));
     }
 }
+
+TEST_CASE("nss protocol: a number that is no uid becomes none") {
+    for (const std::string number : {"-1", "1.5", "1e90", "4294967296", "18446744073709551616", "true"}) {
+        CAPTURE(number);
+        CHECK_FALSE(decode_question(R"({"op":"uid","uid":)" + number + "}"));
+        CHECK_FALSE(decode_account(R"({"account":{"name":"a","groups":[],"uid":)" + number + "}}"));
+        CHECK_FALSE(decode_accounts(R"({"accounts":[],"groups":{},"enumerated":true,"users":{"a":)"
+                                    R"({"state":"found","uid":)" +
+                                    number + "}}}"));
+    }
+}

@@ -143,6 +143,10 @@ TEST_CASE("keeper: a state that can't be trusted is refused, and said to be") {
         f.state.write("policies/manifest.json", "{");
         why = manifest + ": error: is damaged: ";
     }
+    SUBCASE("a format that only looks like this one") {
+        f.state.write("policies/manifest.json", R"({"format": 1.5, "files": []})");
+        why = manifest + ": error: is damaged: ";
+    }
     SUBCASE("a manifest that points elsewhere") {
         f.state.write("policies/manifest.json",
                       R"({"format": 1, "files": [{"name": "x", "copy": "../x", "sha256": "0"}]})");

@@ -36,6 +36,13 @@ TEST_CASE("session state: saved and loaded, of this boot alone, never of a newer
     CHECK_FALSE(load_session_state(path, 7));
     std::ofstream(path) << R"({"format":1,"boot":7,"next":"x","approvals":{}})";
     CHECK_FALSE(load_session_state(path, 7));
+    for (const std::string number : {"-1", "1.5", "1e90", "18446744073709551616"}) {
+        CAPTURE(number);
+        std::ofstream(path) << R"({"format":2,"boot":7,"sessions":{},"next":)" + number + "}";
+        CHECK_FALSE(load_session_state(path, 7));
+    }
+    std::ofstream(path) << R"({"format":2,"boot":4294967303,"next":9,"sessions":{}})"; // 7 in 32 bits
+    CHECK_FALSE(load_session_state(path, 7));
     // What the first version wrote.
     std::ofstream(path)
         << R"({"format":1,"boot":7,"next":9,"approvals":{"00000007-3":{"iss":"i","jti":"j"}}})";
