@@ -78,6 +78,7 @@ int Daemon::run() {
         agent_.health->degrade("enforcement", kernel.error().text(), kernel.error().hint);
     resolve_policies();
     start_sessions();
+    starting_ = false;
     if (auto control = start_control(); !control) {
         (void)std::fprintf(stderr, "escortd: %s\n", control.error().text().c_str());
         return 1;
@@ -246,7 +247,6 @@ void Daemon::start_sessions() {
     ring_buffer__consume(ring_);
     agent_.sessions->reconcile();
     look_up(agent_.sessions->adopt());
-    starting_ = false;
 }
 
 Status Daemon::start_control() {

@@ -33,6 +33,9 @@ extern void bpf_rcu_read_lock(void) __ksym __weak;
 extern void bpf_rcu_read_unlock(void) __ksym __weak;
 extern struct task_struct* bpf_task_acquire(struct task_struct* task) __ksym __weak;
 extern struct task_struct* bpf_task_from_pid(int pid) __ksym __weak;
+/* The kernel adds the program itself since 7.0; 6.18 wants the parameter, and fills it. */
+extern int bpf_task_work_schedule_signal(struct task_struct* task, struct bpf_task_work* work, void* map__map,
+                                         int (*callback)(struct bpf_map*, void*, void*)) __ksym __weak;
 extern int bpf_task_work_schedule_signal_impl(struct task_struct* task, struct bpf_task_work* work,
                                               void* map__map, int (*callback)(struct bpf_map*, void*, void*),
                                               void* aux__prog) __ksym __weak;
@@ -137,10 +140,13 @@ static int on_carrier(struct bpf_map* map, void* key, void* value) {
 static __always_inline void ask_carrier(struct clock_cell* cell) {
     struct task_struct* carrier;
 
-    if (!bpf_task_work_schedule_signal_impl || !cell->seen.carrier) return;
+    if (!cell->seen.carrier) return;
     carrier = bpf_task_from_pid(cell->seen.carrier);
     if (!carrier) return;
-    bpf_task_work_schedule_signal_impl(carrier, &cell->work, &clock, on_carrier, NULL);
+    if (bpf_task_work_schedule_signal)
+        bpf_task_work_schedule_signal(carrier, &cell->work, &clock, on_carrier);
+    else if (bpf_task_work_schedule_signal_impl)
+        bpf_task_work_schedule_signal_impl(carrier, &cell->work, &clock, on_carrier, NULL);
     bpf_task_release(carrier);
 }
 

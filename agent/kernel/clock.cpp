@@ -2,13 +2,13 @@
 
 #include "base/fd.h"
 #include "kernel/libbpf_log.h"
+#include "kernel/object.h"
 
 #include "escort.skel.h"
 
 #include <algorithm>
 #include <array>
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <cerrno>
 #include <linux/perf_event.h>
 #include <memory>
@@ -26,7 +26,8 @@ constexpr const char* kSampleLink = "escort_sample-";
 constexpr std::array kTimerKfuncs{"bpf_iter_task_new",   "bpf_iter_task_next", "bpf_iter_task_destroy",
                                   "bpf_rcu_read_lock",   "bpf_task_acquire",   "bpf_task_from_pid",
                                   "bpf_send_signal_task"};
-constexpr const char* kTaskWorkKfunc = "bpf_task_work_schedule_signal_impl";
+// One name where the programs' own pointer is handed over (6.18), another where the kernel adds it (7.x).
+constexpr std::array kTaskWorkKfuncs{"bpf_task_work_schedule_signal", "bpf_task_work_schedule_signal_impl"};
 
 struct DestroyObject {
     void operator()(escort_bpf* object) const { escort_bpf__destroy(object); }
@@ -34,13 +35,10 @@ struct DestroyObject {
 
 // What the kernel's type information promises: the kind to try.
 ClockKind promised() {
-    const std::unique_ptr<btf, void (*)(btf*)> kernel(btf__load_vmlinux_btf(), btf__free);
-    if (!kernel) return ClockKind::samples;
-    const auto has = [&](const char* name) {
-        return btf__find_by_name_kind(kernel.get(), name, BTF_KIND_FUNC) > 0;
-    };
+    const auto has = [](const char* name) { return kfuncs().usable.contains(name); };
     if (!std::all_of(kTimerKfuncs.begin(), kTimerKfuncs.end(), has)) return ClockKind::samples;
-    return has(kTaskWorkKfunc) ? ClockKind::task_work : ClockKind::timer;
+    return std::any_of(kTaskWorkKfuncs.begin(), kTaskWorkKfuncs.end(), has) ? ClockKind::task_work
+                                                                            : ClockKind::timer;
 }
 
 Result<Fd> open_sample(int processor) {
@@ -79,7 +77,7 @@ ClockKind probe_clock() {
     const ClockKind kind = promised();
     if (kind == ClockKind::samples) return kind;
     LibbpfLog log; // a refusal is an answer
-    const std::unique_ptr<escort_bpf, DestroyObject> object(escort_bpf__open());
+    const std::unique_ptr<escort_bpf, DestroyObject> object(open_object());
     if (!object) return ClockKind::samples;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <cstdarg>
 #include <cstdio>
+#include <string_view>
 
 namespace escort {
 
@@ -15,10 +16,12 @@ int keep(libbpf_print_level level, const char* format, va_list arguments) {
     char line[300];
     const int length = std::vsnprintf(line, sizeof line, format, arguments);
     if (length <= 0) return 0;
+    // Where an object can't be loaded that is said last, and why before it.
+    if (std::string_view(line).starts_with("libbpf: failed to load ")) return 0;
     std::string text(line);
-    // A verifier's log is many lines; the last of them but libbpf's own conclusions says why.
     while (!text.empty() && text.back() == '\n')
         text.pop_back();
+    // A verifier's log is many lines; the last one says why.
     if (!text.empty())
         last_warning = text.substr(text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
     return 0;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "kernel/carry.h"
 #include "kernel/libbpf_log.h"
+#include "kernel/object.h"
 #include "kernel/pins.h"
 
 #include "abi.h"
@@ -123,7 +124,7 @@ Result<Programs> Programs::start(const ProgramOptions& options) {
 
 Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     LibbpfLog log; // what libbpf says while this lives, for the error's text
-    object_.reset(escort_bpf__open());
+    object_.reset(open_object());
     if (!object_) return fail_errno("kernel programs", "open", errno);
     hooks_ = hooks;
     const std::string build = build_of(*object_, hooks);

@@ -1,5 +1,6 @@
 """What happens in a soak: each act is a few seconds of somebody's day, and says what must hold when it is over."""
 
+import json
 import random
 
 from testhost import chaos, product
@@ -9,6 +10,7 @@ from testhost.guest import Guest, wait_for
 ACCOUNT = "azsupport"
 NEVER_APPROVED = "vendor-new"
 CANARY = "/tmp/canary"
+LIFETIME = 180  # seconds of an approval: what is revoked is remembered until its end, so the memory of it levels off in a warm-up
 
 
 class Day:
@@ -31,6 +33,11 @@ class Day:
         act()
         self.done[act.__name__] = self.done.get(act.__name__, 0) + 1
 
+    def remembered(self) -> int:
+        """Approvals revoked or withdrawn that the daemon must still know of."""
+        ledger = "/var/lib/escortd/state/ledger.json"
+        return len(json.loads(self.guest.read(ledger))["revoked"]) if self.guest.exists(ledger) else 0
+
     def killed_daemon(self) -> None:
         chaos.one_round(self.guest, self.dice, sessions=self.dice.randint(1, 2))
 
@@ -44,7 +51,7 @@ class Day:
         self.denied += count + 2
 
     def approved_and_revoked(self) -> None:
-        approval = product.approve(self.guest, ACCOUNT)
+        approval = product.approve(self.guest, ACCOUNT, f"{LIFETIME}s")
         logins = [self.guest.login(ACCOUNT, "setsid sleep 7400 & exec cat") for _ in range(self.dice.randint(1, 4))]
         try:
             wait_for(lambda: len(product.sessions(self.guest, ACCOUNT)) == len(logins), 30, "the sessions")
@@ -64,7 +71,7 @@ class Day:
             login.close()
 
     def exec_burst(self) -> None:
-        approval = product.approve(self.guest, ACCOUNT)
+        approval = product.approve(self.guest, ACCOUNT, f"{LIFETIME}s")
         login = self.guest.login(ACCOUNT, "for i in $(seq 400); do /bin/true; done; exec cat")
         try:
             wait_for(lambda: product.sessions(self.guest, ACCOUNT), 30, "the session")
@@ -76,7 +83,7 @@ class Day:
     def many_documents(self) -> None:
         """Lists that grow and shrink, leases of theirs, all withdrawn."""
         for _ in range(self.dice.randint(2, 6)):
-            self.broker.approvals.append(self.broker.approval("vendor-two", escort="esc-1", seconds=900))
+            self.broker.approvals.append(self.broker.approval("vendor-two", escort="esc-1", seconds=LIFETIME))
             self.broker.publish()
         self.broker.lease(self.broker.approvals[-1]["jti"], "esc-1", seconds=30)
         self.broker.withdraw()

@@ -27,14 +27,15 @@ class Sample:
     rss_kib: int
     fds: int
     cpu: float  # seconds so far
+    remembered: int  # approvals that are over and not yet forgotten
 
 
-def sample(host: Host, begin: float) -> Sample:
+def sample(host: Host, day: Day, begin: float) -> Sample:
     pid = chaos.pid_of_daemon(host)
     out = host.run(f"grep VmRSS /proc/{pid}/status; ls /proc/{pid}/fd | wc -l; cut -d')' -f2 /proc/{pid}/stat").out.splitlines()
     fields = out[2].split()
     return Sample(time.monotonic() - begin, pid, int(re.search(r"\d+", out[0])[0]), int(out[1]),
-                  (int(fields[11]) + int(fields[12])) / 100)
+                  (int(fields[11]) + int(fields[12])) / 100, day.remembered())
 
 
 def lost_lifecycle(host: Host, after: int) -> int:
@@ -53,7 +54,7 @@ def run(host: Host, options: argparse.Namespace) -> tuple[Day, list[Sample], flo
             kill = (now < warm or now > last_tenth) and day.dice.random() < 0.15
             day.play(day.killed_daemon) if kill else day.act()
             if not samples or time.monotonic() - begin - samples[-1].second > min(10, length / 40):
-                samples.append(sample(host, begin))
+                samples.append(sample(host, day, begin))
     except (AssertionError, TimeoutError) as reason:
         wrong = f"{type(reason).__name__}: {reason}"
     return day, samples, warm, wrong
@@ -123,6 +124,8 @@ def report(options, day, steady, rounds, wrong, counted, tenant_there, lost, sta
         last = statistics.median(each.rss_kib for each in steady[-part:])
         row("RSS KiB, first and last fifth", f"{first:.0f} -> {last:.0f} ({(last / first - 1) * 100:+.1f} %)",
             last <= first * (1 + GROWTH))
+        row("revoked and remembered, the same", " -> ".join(f"{statistics.median(each.remembered for each in some):.0f}"
+                                                            for some in (steady[:part], steady[-part:])))
         low, high = min(each.fds for each in steady[:part]), min(each.fds for each in steady[-part:])
         row("descriptors, idle", f"{low} -> {high}", high <= low + 2)
         seconds = steady[-1].second - steady[0].second

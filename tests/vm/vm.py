@@ -1,4 +1,4 @@
-"""A virtual machine with Debian 12's own kernel that speaks the test host's words (testhost.Guest)."""
+"""A virtual machine with a kernel of Debian's that speaks the test host's words (testhost.Guest)."""
 
 import shlex
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from testhost.guest import Guest
 from testhost.image import layers
-from vmimage import vm_files
+from vmimage import disk, kernel
 
 _KERNEL_LINE = ("console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 tsc=reliable no_timer_check "
                 "quiet loglevel=4 systemd.show_status=0")
@@ -26,7 +26,8 @@ class Vm(Guest):
 
     slow = 4  # an emulated processor, on a machine that may be busy
 
-    def __init__(self) -> None:
+    def __init__(self, suite: str) -> None:
+        self._suite = suite
         self.boot_seconds = 0.0
         self._port = _free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="escort-vm-")
@@ -44,7 +45,7 @@ class Vm(Guest):
         self.stop()
 
     def start(self) -> None:
-        files = vm_files()
+        booted = kernel(self._suite)
         begin = time.monotonic()
         with open(self._path("qemu.log"), "wb") as log:
             # It dies with the one who started it. An emulated processor: nested KVM is not the same on every machine.
@@ -52,8 +53,8 @@ class Vm(Guest):
                 ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config",
                  "-display", "none", "-no-reboot", "-M", "pc", "-accel", "tcg,thread=multi",
                  "-cpu", "max", "-smp", "2", "-m", "1024", "-serial", f"file:{self._path('console.log')}",
-                 "-kernel", str(files / "vmlinux"), "-initrd", str(files / "initrd.img"), "-append", _KERNEL_LINE,
-                 "-drive", f"file={files / 'disk.img'},format=raw,snapshot=on,if=none,id=d0,cache=unsafe",
+                 "-kernel", str(booted / "vmlinux"), "-initrd", str(booted / "initrd.img"), "-append", _KERNEL_LINE,
+                 "-drive", f"file={disk()},format=raw,snapshot=on,if=none,id=d0,cache=unsafe",
                  "-device", "virtio-blk-pci,drive=d0",
                  "-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:2222",
                  "-device", "virtio-net-pci,netdev=n0,romfile="],

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -25,10 +26,17 @@ struct Pty {
         theirs = Fd(slave);
         name = std::string(path).substr(5); // without "/dev/"
     }
+    // All that the terminal shows, which comes in pieces: until nothing has come for a while.
     std::string shown() const {
-        char text[4096];
-        const ssize_t got = ::read(ours.get(), text, sizeof text);
-        return std::string(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+        std::string all;
+        pollfd wait{ours.get(), POLLIN, 0};
+        while (::poll(&wait, 1, 100) == 1) {
+            char text[4096];
+            const ssize_t got = ::read(ours.get(), text, sizeof text);
+            if (got <= 0) break;
+            all.append(text, static_cast<std::size_t>(got));
+        }
+        return all;
     }
     Fd ours, theirs;
     std::string name;
