@@ -165,6 +165,27 @@ def test_watched_accounts_pass(host):
 
 
 @pytest.fixture
+def no_programs(host):
+    """A daemon that can load no kernel programs, started while the policy only watched; those of the one before act on."""
+    product.set_policy(host, product.policy("observe"))
+    host.write(SETTINGS, "version: 1\npaths: {pins: /run/no-bpf-filesystem}\ngate: {timeout: 1s, on_agent_down: refuse}\n")
+    host.run("systemctl restart escortd")
+    status = host.ask("status")
+    assert status["tier"] == "none" and not status["healthy"]
+
+
+def test_where_no_kernel_program_can_be_loaded_support_is_refused(host, no_programs):
+    """What the policies say since the daemon started counts too: nobody else decides on such a host."""
+    product.set_policy(host, product.policy("enforce"))
+    product.approve(host, ACCOUNT)
+    for account in (NEVER_APPROVED, ACCOUNT):
+        assert f"name {account} enforce\n" in host.read(PRINCIPALS)
+        refused = host.run(["su", account, "-c", f"touch {CANARY}"], check=False)
+        assert UNANSWERED in refused.err and not host.exists(CANARY), refused
+    assert host.ssh("alice", "true").ok
+
+
+@pytest.fixture
 def no_module(host):
     """The module's file deleted by mistake, its lines still in every stack."""
     host.run(["mv", MODULE, "/root/pam_escort.so"])

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -9,10 +10,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "machine"))
 from testhost import product  # noqa: E402
 from vm import Vm  # noqa: E402
 
+# Whose kernel these tests boot (vmimage.SUITES); test_kernels.py boots others beside it.
+SUITE = os.environ.get("ESCORT_VM_SUITE", "bookworm")
 
-def machine(policy: str):
+
+def machine(policy: str, suite: str = SUITE):
     """A virtual machine with escortd, its broker's key trusted and one of the tests' policies in force; a fixture's body."""
-    with Vm() as booted:
+    with Vm(suite) as booted:
         booted.install(product.package())
         product.found_broker(booted)
         product.set_policy(booted, product.policy(policy))
