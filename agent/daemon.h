@@ -85,6 +85,7 @@ class Daemon {
     void mount_bpffs();
     void told_of_tampering(const std::string& what, const std::string& why);
     void check_ring();
+    void check_room();
     void read_activity();
     void sessions_changed();
     void sessions_changed_soon();
@@ -121,7 +122,8 @@ class Daemon {
     std::vector<std::string> tampered_; // what the last look at the kernel found changed
     std::uint64_t ticks_ = 0;
     std::uint64_t ring_lost_ = 0;
-    std::uint64_t reserved_ = 0; // session numbers below this are in state already
+    std::uint64_t unlabelled_ = 0; // the kernel's count of sessions without room, at the last adoption
+    std::uint64_t reserved_ = 0;   // session numbers below this are in state already
     std::uint32_t boot_ = 0;
     bool starting_ = true;
 };

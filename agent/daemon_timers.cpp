@@ -103,6 +103,7 @@ void Daemon::tick() {
     if (agent_.sessions && agent_.sessions->next_recheck() <= now.boot_ns) agent_.sessions->rejudge();
     check_kernel();
     check_ring();
+    check_room();
     if (activity_) {
         ring_buffer__consume(ring_); // tells of the sessions
         activity_->tick(now.boot_ns);
@@ -220,6 +221,16 @@ void Daemon::told_of_tampering(const std::string& what, const std::string& why) 
                              : fmt::format("{}; ended for it, as the sessions that had root then: {}", why,
                                            fmt::join(ended, ", ")),
                "find out who did it; `escortctl doctor` proves that this host is enforced"));
+}
+
+// What found no room has no label: watched sessions go on so, and under a policy that came since they may
+// not.
+void Daemon::check_room() {
+    if (!agent_.kernel) return;
+    const std::uint64_t unlabelled = agent_.kernel->counters()[ESCORT_COUNT_SESSION_NO_ROOM];
+    if (unlabelled == unlabelled_ || agent_.sessions->full()) return;
+    unlabelled_ = unlabelled;
+    look_up(agent_.sessions->adopt());
 }
 
 void Daemon::check_ring() {

@@ -46,7 +46,8 @@ constexpr std::array<Text, 27> kTexts{{
     {"escort_is_engineer",
      "The escort and the engineer are the same person; ask the broker for another escort."},
     {"escort_absent", "The escort is not present; ask the escort to be, then try again."},
-    {"session_limit", "The approval's sessions are all in use; end one of them first."},
+    {"session_limit",
+     "As many sessions are live as the approval, or this host, allows; end one of them first."},
     {"duration_exceeded", "The session has lasted as long as it may; open a new one, if the approval still "
                           "lasts."},
     {"idle", "The session was idle too long; open a new one."},

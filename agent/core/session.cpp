@@ -41,8 +41,14 @@ std::optional<std::uint64_t> session_id(const std::string& name) {
     return session_name(id) == name ? std::optional(id) : std::nullopt;
 }
 
+std::optional<ApprovalId> approval_in_use(const Session& session) {
+    if (session.user_manager || session.key_due_boot_ns != 0) return std::nullopt;
+    return session.verdict.approval;
+}
+
 Session& SessionTable::add(Session session) {
     const std::uint64_t id = session.id;
+    if (session.user_manager) user_managers_.insert(id);
     return live_.insert_or_assign(id, std::move(session)).first->second;
 }
 
@@ -56,14 +62,14 @@ Session* SessionTable::find(std::uint64_t id) {
 std::map<ApprovalId, std::uint32_t> SessionTable::in_use(std::uint64_t but) const {
     std::map<ApprovalId, std::uint32_t> counts;
     for (const auto& [id, session] : live_)
-        if (id != but && session.verdict.approval && !session.user_manager && session.key_due_boot_ns == 0)
-            ++counts[*session.verdict.approval];
+        if (const auto approval = approval_in_use(session); id != but && approval) ++counts[*approval];
     return counts;
 }
 
 void SessionTable::end(std::uint64_t id, std::int64_t when) {
     auto node = live_.extract(id);
     if (node.empty()) return;
+    user_managers_.erase(id);
     node.mapped().stage = Stage::ended;
     node.mapped().ended = when;
     ended_.push_back(std::move(node.mapped()));

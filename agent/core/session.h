@@ -70,6 +70,10 @@ struct Session {
 // The id behind such a name; nothing when it isn't one.
 [[nodiscard]] std::optional<std::uint64_t> session_id(const std::string& name);
 
+// The approval that the session uses one of the places of: not before its key is known, and never as a user
+// manager, which lives by another's.
+[[nodiscard]] std::optional<ApprovalId> approval_in_use(const Session& session);
+
 // All live sessions, and the last 256 that ended (for `sessions --all`).
 class SessionTable {
   public:
@@ -81,12 +85,14 @@ class SessionTable {
     [[nodiscard]] std::map<std::uint64_t, Session>& live() { return live_; }
     [[nodiscard]] const std::map<std::uint64_t, Session>& live() const { return live_; }
     [[nodiscard]] const std::deque<Session>& ended() const { return ended_; }
-    // Live sessions that use an approval, by approval; `but` is not counted, nor is one whose key isn't known
-    // yet.
+    // Those of the live ones that were added as user managers.
+    [[nodiscard]] const std::set<std::uint64_t>& user_managers() const { return user_managers_; }
+    // Live sessions that use an approval, by approval; `but` is not counted. Looks through all.
     [[nodiscard]] std::map<ApprovalId, std::uint32_t> in_use(std::uint64_t but) const;
 
   private:
     std::map<std::uint64_t, Session> live_;
+    std::set<std::uint64_t> user_managers_;
     std::deque<Session> ended_;
 };
 

@@ -37,13 +37,11 @@ void Ender::begin(std::uint64_t id, std::chrono::microseconds after) {
     // session has no verdict any more; the kernel refuses such a label anyway.
     (void)state_.set_verdict(id, {ending.first_pass_ns, ESCORT_VERDICT_DEAD | ESCORT_VERDICT_JUDGED, 0});
     pause_us_ = kFirstPauseUs;
-    if (after.count() == 0)
-        soon();
-    else
-        arm();
+    soon();
 }
 
-// Right after what the loop is at: a list that revokes 100 sessions has then marked them all.
+// Right after what the loop is at: a list that revokes 100 sessions has then marked them all. What isn't due
+// yet is waited for from then on.
 void Ender::soon() {
     if (turn_ == nullptr) {
         if (sd_event_add_defer(loop_, &turn_, on_turn, this) < 0) {
@@ -118,7 +116,7 @@ void Ender::passes() {
     }
     for (const auto& each : lingering)
         if (on_lingering && endings_.contains(each.id)) on_lingering(each);
-    pause_us_ = fresh ? kFirstPauseUs : std::min(pause_us_ * 2, kLongestPauseUs);
+    if (!due.empty()) pause_us_ = fresh ? kFirstPauseUs : std::min(pause_us_ * 2, kLongestPauseUs);
     arm();
 }
 

@@ -46,8 +46,9 @@ Record session_approved(const SessionRecord& session) {
 Record session_denied(const SessionRecord& session) {
     const std::string what =
         session.verdict == "observed" ? "would have been denied (the policy only observes)" : "denied";
-    std::string text =
-        fmt::format("Session {} {}: {}: {}", session.id, what, session_phrase(session), session.reason);
+    const std::string name =
+        session.id.empty() ? "A session" : "Session " + session.id; // no room for a number
+    std::string text = fmt::format("{} {}: {}: {}", name, what, session_phrase(session), session.reason);
     if (session.reasons.size() > 1) text += " (all: " + joined(session.reasons) + ")";
     text += ".";
     if (const std::string what_to_do = advice(session.reason); !what_to_do.empty()) text += " " + what_to_do;

@@ -124,16 +124,22 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
         return inside(request, login, *session);
     Verdict verdict = agent_.sessions->preview(login);
     if (verdict.ends()) return refuse(login, std::move(verdict));
-    if (request.phase == Phase::account && !labels_in_account(login)) return admitted();
-    if (const auto opened = agent_.sessions->admit(login, verdict); !opened) {
+    const bool labels = request.phase != Phase::account || labels_in_account(login);
+    Status opened;
+    if (agent_.sessions->full()) // in the first phase: the person reads why
+        opened = fail("gate", "as many sessions are live as this host can follow");
+    else if (labels)
+        opened = agent_.sessions->admit(login, verdict);
+    if (!opened) {
         agent_.health->degrade("gate", opened.error().text(),
                                "logins of support accounts are refused until it works");
         verdict.ruling = Ruling::denied;
-        verdict.reason = Reason::ungated;
-        verdict.reasons = {Reason::ungated};
+        verdict.reason = agent_.sessions->full() ? Reason::session_limit : Reason::ungated;
+        verdict.reasons = {verdict.reason};
         verdict.rules.push_back({"gate", Check::fail, opened.error().text(), ""});
         return refuse(login, std::move(verdict));
     }
+    if (!labels) return admitted();
     agent_.health->recover("gate");
     return admitted(runtime_max(login, verdict, agent_.time->now().boot_ns));
 }

@@ -23,6 +23,7 @@ Entry entry_of(std::uint32_t number) {
 // The kernel refused what would be approved now: the window opened in between, or its reason stands.
 Reason reason_at_birth(std::uint32_t reason) {
     if (reason == ESCORT_REASON_ENTRY) return Reason::entry_denied;
+    if (reason == ESCORT_REASON_NO_ROOM) return Reason::session_limit;
     return reason == ESCORT_REASON_UNGATED ? Reason::ungated : Reason::no_approval;
 }
 
@@ -162,8 +163,36 @@ SessionFacts Sessions::facts_of(const Session& session) const {
     return facts;
 }
 
+void Sessions::all_at_once(const std::function<void()>& act) {
+    in_use_ = table_.in_use(0);
+    act();
+    in_use_.reset();
+    if (std::exchange(changed_, false)) changed();
+}
+
+void Sessions::changed() {
+    if (in_use_)
+        changed_ = true;
+    else if (on_change)
+        on_change();
+}
+
+void Sessions::count_use(const std::optional<ApprovalId>& approval, int by) {
+    if (!in_use_ || !approval) return;
+    auto& count = (*in_use_)[*approval];
+    count = static_cast<std::uint32_t>(static_cast<int>(count) + by);
+    if (count == 0) in_use_->erase(*approval);
+}
+
 // What a session ends or goes on as, now. Also the way of every later judgement.
 void Sessions::judge(Session& session) {
+    const auto before = approval_in_use(session);
+    judge_once(session);
+    count_use(before, -1);
+    count_use(approval_in_use(session), 1);
+}
+
+void Sessions::judge_once(Session& session) {
     const auto governed = governed_of(session);
     if (!governed) {
         release(session);
@@ -176,7 +205,8 @@ void Sessions::judge(Session& session) {
     SessionFacts facts = facts_of(session);
     if (overdue) facts.approval.reset();
     // A live session is judged by its own approval alone: who else uses it has been asked at its start.
-    const auto in_use = facts.approval ? Rulebook::InUse() : table_.in_use(session.id);
+    const auto counted = facts.approval || in_use_ ? Rulebook::InUse() : table_.in_use(session.id);
+    const auto& in_use = in_use_ && !facts.approval ? *in_use_ : counted; // it is in none itself
     Verdict verdict = rulebook_.judge(*governed, facts, in_use, time_.now(), false);
     if (verdict.reasons != session.verdict.reasons || verdict.approval != session.verdict.approval ||
         verdict.hold != session.verdict.hold || session.verdict.rules.empty())
@@ -212,9 +242,9 @@ Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
 }
 
 void Sessions::apply(Session& session, Verdict verdict) {
-    const bool changed = !session.reported || verdict.ruling != session.verdict.ruling ||
-                         verdict.observe != session.verdict.observe ||
-                         verdict.approval != session.verdict.approval;
+    const bool told = !session.reported || verdict.ruling != session.verdict.ruling ||
+                      verdict.observe != session.verdict.observe ||
+                      verdict.approval != session.verdict.approval;
     // A denied session goes on being counted, and told of, under the approval that it was admitted under.
     if (!verdict.approval && (verdict.hold == Hold::freeze || verdict.ends())) {
         verdict.approval = session.verdict.approval;
@@ -235,9 +265,9 @@ void Sessions::apply(Session& session, Verdict verdict) {
                      : session.verdict.log_only                   ? "log"
                                                                   : "none";
     tell_kernel(session);
-    if (changed && !waits) write_verdict(session, 0); // approved is told of when all is proven
+    if (told && !waits) write_verdict(session, 0); // approved is told of when all is proven
     hold(session);
-    if (changed && session.verdict.approval && on_change) on_change();
+    if (told && session.verdict.approval) changed();
 }
 
 void Sessions::tell_kernel(Session& session) {
@@ -331,9 +361,11 @@ void Sessions::rejudge() {
     std::vector<std::uint64_t> ids;
     for (const auto& [id, session] : table_.live())
         if (session.stage == Stage::live) ids.push_back(id);
-    for (const auto id : ids)
-        if (Session* session = table_.find(id); session != nullptr && session->stage == Stage::live)
-            judge(*session);
+    all_at_once([&] {
+        for (const auto id : ids)
+            if (Session* session = table_.find(id); session != nullptr && session->stage == Stage::live)
+                judge(*session);
+    });
 }
 
 std::uint64_t Sessions::next_recheck() const {

@@ -127,6 +127,8 @@ class Sessions {
     // Live sessions that are ending now.
     [[nodiscard]] std::set<std::uint64_t> ending() const;
 
+    // Does the kernel hold as many sessions as it can?
+    [[nodiscard]] bool full() const { return table_.live().size() >= ESCORT_MAX_SESSIONS; }
     [[nodiscard]] SessionTable& table() { return table_; }
     [[nodiscard]] const SessionTable& table() const { return table_; }
     // Live processes of each session that has any.
@@ -156,9 +158,16 @@ class Sessions {
                      const std::string& unit) const;
     [[nodiscard]] std::optional<Governed> governed_of(const escort_event& event) const;
     [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
-    void found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks);
+    void found(std::uint64_t id, const escort_session& facts, const std::vector<const escort_task*>& tasks);
+    void missing(std::uint64_t id, bool counted);
     void ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept);
     void judge(Session& session);
+    void judge_once(Session& session);
+    // While `act` runs, in_use_ is kept and on_change waits: judging each of thousands of sessions must not
+    // count all of them, nor save them. Not within itself.
+    void all_at_once(const std::function<void()>& act);
+    void changed();
+    void count_use(const std::optional<ApprovalId>& approval, int by);
     void judge_user_manager(Session& session);
     // The verdict, or the one that the policy of an account gives which the session has turned into.
     [[nodiscard]] Verdict with_entered(const Session& session, Verdict verdict) const;
@@ -184,7 +193,7 @@ class Sessions {
     void lingers(const Lingering& lingering);
     void on_frozen(const Frozen& frozen);
     [[nodiscard]] Session describe(const Login& login) const;
-    [[nodiscard]] Result<Session*> label(const Login& login);
+    [[nodiscard]] Result<Session*> label(const Login& login, bool user_manager);
     void write_verdict(const Session& session, std::uint64_t latency_ns);
     [[nodiscard]] SessionRecord hold_record_of(const Session& session) const;
     [[nodiscard]] SessionRecord record_of(const Session& session) const;
@@ -206,7 +215,10 @@ class Sessions {
     std::map<std::string, KeptSession> restored_;
     std::set<std::pair<std::string, std::uint32_t>> exempt_told_; // unit, uid: told once
     std::set<std::uint32_t> attributed_told_;                     // pids
-    std::set<std::uint64_t> attackers_; // heard of before they were found: a restart
+    std::optional<Rulebook::InUse> in_use_;    // of all live sessions; only within all_at_once()
+    bool changed_ = false;                     // meanwhile
+    std::set<std::uint64_t> missing_, missed_; // by this reconcile(), and by the one before
+    std::set<std::uint64_t> attackers_;        // heard of before they were found: a restart
 };
 
 } // namespace escort

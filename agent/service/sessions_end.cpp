@@ -41,6 +41,7 @@ void Sessions::finish(const Ended& ended) {
     if (!session->policy.empty()) journal_.write(killed ? session_killed(record) : session_ended(record));
     const std::string account = session->account;
     freezer_.forget(ended.id);
+    count_use(approval_in_use(*session), -1);
     table_.end(ended.id, session->ended);
     by_hand_.erase(ended.id);
     held_by_hand_.erase(ended.id);

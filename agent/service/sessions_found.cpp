@@ -15,12 +15,21 @@ bool gone(const escort_task& task) {
     return (task.flags & ESCORT_TASK_GONE) != 0;
 }
 
-// The oldest task speaks for the session.
-const escort_task* eldest(const std::vector<escort_task>& tasks, std::uint64_t id) {
-    const escort_task* first = nullptr;
+using Tasks = std::vector<const escort_task*>;
+
+// Of each session; sorted once, since there may be thousands.
+std::map<std::uint64_t, Tasks> by_session(const std::vector<escort_task>& tasks) {
+    std::map<std::uint64_t, Tasks> sorted;
     for (const auto& task : tasks)
-        if (task.id == id && !gone(task) && (first == nullptr || task.start_ns < first->start_ns))
-            first = &task;
+        sorted[task.id].push_back(&task);
+    return sorted;
+}
+
+// The oldest task speaks for the session.
+const escort_task* eldest(const Tasks& tasks) {
+    const escort_task* first = nullptr;
+    for (const auto* task : tasks)
+        if (!gone(*task) && (first == nullptr || task->start_ns < first->start_ns)) first = task;
     return first;
 }
 
@@ -56,8 +65,9 @@ Session Sessions::describe(std::uint64_t id, const escort_session& facts,
     return session;
 }
 
-void Sessions::found(std::uint64_t id, const escort_session& facts, const std::vector<escort_task>& tasks) {
-    const escort_task* task = eldest(tasks, id);
+void Sessions::found(std::uint64_t id, const escort_session& facts,
+                     const std::vector<const escort_task*>& tasks) {
+    const escort_task* task = eldest(tasks);
     const auto entry = static_cast<Entry>(facts.entry);
     const auto kept = restored_.find(session_name(id));
     if (task == nullptr) {
@@ -84,10 +94,10 @@ void Sessions::found(std::uint64_t id, const escort_session& facts, const std::v
         restored_.erase(kept);
     }
     Session& added = table_.add(std::move(session));
+    count_use(approval_in_use(added), 1);
     find_source(added);
-    for (const auto& one : tasks)
-        if (one.id == id && one.uid != facts.uid && rulebook_.governed(one.uid))
-            added.entered.insert(one.uid);
+    for (const auto* one : tasks)
+        if (one->uid != facts.uid && rulebook_.governed(one->uid)) added.entered.insert(one->uid);
     if (verdict && (verdict->flags & ESCORT_VERDICT_FROZEN) != 0) {
         added.frozen = true; // by the daemon before this one
         freezer_.adopt(id);
@@ -124,25 +134,40 @@ void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const
         session.verdict.reasons = {session.verdict.reason};
     }
     restored_.erase(session_name(id));
-    table_.add(std::move(session));
+    count_use(approval_in_use(table_.add(std::move(session))), 1);
     finish({id, 0, 0});
 }
 
+// A live session of which no task was found. By the kernel's count its last one is gone: that event was lost.
+// Where the count says otherwise an exit was missed between a scan and its label, or the look at the tasks
+// missed one that was just forked: twice in a row it doesn't.
+void Sessions::missing(std::uint64_t id, bool counted) {
+    if (!counted || missed_.contains(id))
+        finish({id, 0, 0});
+    else
+        missing_.insert(id);
+}
+
 void Sessions::reconcile() {
+    missed_ = std::exchange(missing_, {});
     const auto tasks = kernel_.labelled(0);
     if (!tasks) return;
+    auto tasks_of = by_session(*tasks);
     std::set<std::uint64_t> kernel_knows;
-    for (const auto& [id, facts] : kernel_.sessions()) {
-        kernel_knows.insert(id);
+    const auto look_at = [&](std::uint64_t id, const escort_session& facts) {
+        const auto& own = tasks_of[id];
         if (table_.live().contains(id)) {
-            if (eldest(*tasks, id) == nullptr && facts.live > 0 && table_.find(id)->stage == Stage::live) {
-                // Counted, but not there: an exit was missed between a scan and its label.
-                finish({id, 0, 0});
-            }
-            continue;
+            if (eldest(own) == nullptr && table_.find(id)->stage == Stage::live) missing(id, facts.live > 0);
+        } else if ((facts.flags & ESCORT_SESSION_PROBE) == 0) {
+            found(id, facts, own);
         }
-        if ((facts.flags & ESCORT_SESSION_PROBE) == 0) found(id, facts, *tasks);
-    }
+    };
+    all_at_once([&] {
+        for (const auto& [id, facts] : kernel_.sessions()) {
+            kernel_knows.insert(id);
+            look_at(id, facts);
+        }
+    });
     std::vector<std::uint64_t> lost;
     for (const auto& [id, session] : table_.live())
         if (!kernel_knows.contains(id)) lost.push_back(id);
@@ -171,9 +196,12 @@ std::set<std::uint32_t> Sessions::adopt() {
             journal_.write(session_opened(record));
         }
     }
-    for (const auto id : fresh)
-        if (const auto facts = kernel_.session(id); facts && !table_.live().contains(id))
-            found(id, *facts, *tasks);
+    auto tasks_of = by_session(*tasks);
+    all_at_once([&] {
+        for (const auto id : fresh)
+            if (const auto facts = kernel_.session(id); facts && !table_.live().contains(id))
+                found(id, *facts, tasks_of[id]);
+    });
     return unknown;
 }
 

@@ -60,7 +60,7 @@ Session Sessions::describe(const Login& login) const {
 }
 
 // Alive until its verdict is written: the login process waits for our answer and runs nothing meanwhile.
-Result<Session*> Sessions::label(const Login& login) {
+Result<Session*> Sessions::label(const Login& login, bool user_manager) {
     const auto id = kernel_.open_session(login.uid, static_cast<std::uint32_t>(login.entry), {kNever, 0, 0});
     if (!id) return tl::unexpected(id.error());
     if (auto labelled = kernel_.label(login.pidfd, *id); !labelled) {
@@ -69,21 +69,21 @@ Result<Session*> Sessions::label(const Login& login) {
     }
     Session session = describe(login);
     session.id = *id;
+    session.user_manager = user_manager;
     if (login.key_later) session.key_due_boot_ns = session.opened_boot_ns + kKeyTimeNs;
     return &table_.add(std::move(session));
 }
 
 Status Sessions::admit(const Login& login, Verdict verdict) {
-    const auto session = label(login);
+    const auto session = label(login, false);
     if (!session) return tl::unexpected(session.error());
     apply(**session, std::move(verdict));
     return {};
 }
 
 Status Sessions::admit_user_manager(const Login& login) {
-    const auto session = label(login);
+    const auto session = label(login, true);
     if (!session) return tl::unexpected(session.error());
-    (*session)->user_manager = true;
     judge_user_manager(**session);
     return {};
 }
@@ -131,10 +131,9 @@ std::string Sessions::refuse(const Login& login, Verdict verdict) {
 }
 
 bool Sessions::has_user_manager(const std::string& account) const {
-    const auto& live = table_.live();
-    return std::any_of(live.begin(), live.end(), [&](const auto& entry) {
-        return entry.second.user_manager && entry.second.account == account;
-    });
+    const auto& managers = table_.user_managers();
+    return std::any_of(managers.begin(), managers.end(),
+                       [&](auto id) { return table_.live().at(id).account == account; });
 }
 
 bool Sessions::labelled(int pidfd) const {
@@ -197,8 +196,9 @@ void Sessions::judge_user_manager(Session& session) {
 
 std::vector<std::uint64_t> Sessions::live_user_managers(const std::string& account) const {
     std::vector<std::uint64_t> managers;
-    for (const auto& [id, session] : table_.live())
-        if (session.user_manager && session.account == account && session.stage == Stage::live)
+    for (const auto id : table_.user_managers())
+        if (const Session& session = table_.live().at(id);
+            session.account == account && session.stage == Stage::live)
             managers.push_back(id);
     return managers;
 }

@@ -289,3 +289,52 @@ def test_exec_flood_in_a_session(host, denied):
     nothing_left(host)
     assert not dropped(host, begin, "kernel")
     login.close()
+
+
+WATCHED = "version: 1\npolicy: watched\nmode: observe\nprincipals: {users: [vendor-two]}\nrequire: {admission: window}\n"
+WATCHED_FILE = "/etc/escortd/policies.d/60-watched.yaml"
+ROOM = 16384  # ESCORT_MAX_SESSIONS of abi.h
+
+
+@pytest.fixture
+def full_table(host, programs):
+    """As many sessions as the kernel's table holds, all of an account that is only watched, and some that find no room."""
+    host.write(WATCHED_FILE, WATCHED)
+    product.set_policy(host, product.policy("enforce").replace('"vendor-*"', NEVER_APPROVED))
+    uid = host.run(["id", "-u", "vendor-two"]).out.strip()
+    crowd = host.popen([STORM, uid, str(ROOM + 100), "300"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert crowd.stdout.readline() == "ready\n"
+    wait_for(lambda: host.ask("status")["sessions"] == ROOM, 60, "a full table")
+    yield crowd
+    host.run(["rm", WATCHED_FILE])
+    host.escortctl("reload", timeout=60)
+    host.run(["pkill", "-KILL", "-x", "storm"], check=False)
+    crowd.communicate(timeout=60)
+    wait_for(lambda: host.ask("status")["sessions"] == 0, 60, "an empty table")
+
+
+def test_sessions_whose_end_was_lost_are_not_live_for_ever(host, full_table):
+    """More ends at once than the ring holds: their places are free again all the same."""
+    begin = host.journal_end()
+    host.run(["pkill", "-KILL", "-x", "storm"])
+    wait_for(lambda: host.ask("status")["sessions"] == 0, 60, "an empty table")
+    lost = wait_for(lambda: host.journal("events_dropped", after=begin), 30, "what was lost")
+    assert any("kernel programs" in entry["MESSAGE"] for entry in lost), "none was lost: this test shows nothing"
+
+
+def test_as_many_sessions_as_the_table_holds(host, full_table, denied):
+    """What finds no room is refused where it is governed; nobody else notices, and one list ends them all."""
+    product.approve(host, ACCOUNT)
+    refused = host.ssh(ACCOUNT, "touch", CANARY, options=("-o", "LogLevel=INFO"))
+    assert "session_limit" in refused.err and not host.exists(CANARY)
+    told = wait_for(lambda: denied(account=ACCOUNT), 20, "its refusal")[0]
+    assert told["ESCORT_REASON"] == "session_limit" and told["MESSAGE"].startswith("A session denied: ")
+    dead_at_birth(host)
+    assert host.ssh("alice", "true").ok
+    host.write(WATCHED_FILE, WATCHED.replace("observe", "enforce"))
+    begin = time.monotonic()
+    host.escortctl("reload", timeout=60)
+    wait_for(lambda: not host.processes("vendor-two"), 60, "the end of all that were recorded")
+    assert time.monotonic() - begin < 60  # not a figure: were each counted for each, it would be minutes
+    wait_for(lambda: host.ask("status")["sessions"] == 0, 60, "an empty table")
+    assert host.ssh(ACCOUNT, "true").ok
