@@ -55,3 +55,16 @@ TEST_CASE("session: who uses an approval") {
     CHECK(table.in_use(0) == std::map<ApprovalId, std::uint32_t>{{approval, 2}});
     CHECK(table.in_use(1) == std::map<ApprovalId, std::uint32_t>{{approval, 1}});
 }
+
+TEST_CASE("session: user managers are found without a look at all") {
+    SessionTable table;
+    for (std::uint64_t id = 1; id <= 3; id++) {
+        Session session;
+        session.id = id;
+        session.user_manager = id != 2;
+        table.add(session);
+    }
+    CHECK(table.user_managers() == std::set<std::uint64_t>{1, 3});
+    table.end(3, 77);
+    CHECK(table.user_managers() == std::set<std::uint64_t>{1});
+}
