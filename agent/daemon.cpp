@@ -21,7 +21,8 @@ namespace escort {
 
 namespace {
 
-constexpr std::uint64_t kResolveUs = 2'500'000;  // the accounts' look-up at the start, at most
+constexpr std::uint64_t kResolveUs = 2'500'000; // the accounts' look-up at the start, at most
+constexpr std::uint64_t kRingTurnNs = 50'000'000;
 constexpr std::uint64_t kNumbersReserved = 1024; // session numbers, so that state isn't written for each
 
 // Accounts of people begin here (login.defs(5)); 1000 where it isn't said.
@@ -244,8 +245,7 @@ void Daemon::start_sessions() {
         agent_.tier = "kill";
         agent_.journal->set_context(context());
     }
-    ring_buffer__consume(ring_);
-    agent_.sessions->reconcile();
+    reconcile();
     look_up(agent_.sessions->adopt());
 }
 
@@ -344,7 +344,7 @@ int Daemon::on_event(void* self, void* data, std::size_t size) {
         daemon.agent_.policies->look_up(event->uid);
     else
         daemon.agent_.sessions->on_event(*event);
-    return 0;
+    return boot_ns() < daemon.ring_until_ns_ ? 0 : -EAGAIN; // this one is done with; the rest waits
 }
 
 // Last of all: from here on the daemon can do no more than it needs.
@@ -355,7 +355,7 @@ void Daemon::confine() {
 }
 
 void Daemon::read_activity() {
-    ring_buffer__consume(ring_); // tells of the sessions
+    hear_ring(); // tells of the sessions
     const bool empty = activity_->drain();
     // What the journal has no room for stays in the ring, which would be readable for ever; on_drained goes
     // on.
@@ -368,9 +368,20 @@ int Daemon::on_activity(sd_event_source*, int, std::uint32_t, void* self) {
     return 0;
 }
 
-int Daemon::on_ring(sd_event_source*, int, std::uint32_t, void* self) {
+// What is in it, at once: a flood of births must not count all sessions for each. But for a while only: who
+// fills it as fast as it is read must not hold up everything else. true: there is more.
+bool Daemon::hear_ring() {
+    int heard = 0;
+    ring_until_ns_ = boot_ns() + kRingTurnNs;
+    agent_.sessions->all_at_once([&] { heard = ring_buffer__consume(ring_); });
+    return heard == -EAGAIN;
+}
+
+int Daemon::on_ring(sd_event_source* source, int, std::uint32_t, void* self) {
     auto& daemon = *static_cast<Daemon*>(self);
-    ring_buffer__consume(daemon.ring_);
+    const bool more = daemon.hear_ring();
+    // Before everything else, but in a flood, when it takes turns with the rest.
+    sd_event_source_set_priority(source, more ? SD_EVENT_PRIORITY_NORMAL : SD_EVENT_PRIORITY_IMPORTANT);
     daemon.arm_deadline();
     return 0;
 }

@@ -84,6 +84,9 @@ class Daemon {
     void check_kernel();
     void mount_bpffs();
     void told_of_tampering(const std::string& what, const std::string& why);
+    bool hear_ring();
+    void end_the_dead();
+    void reconcile();
     void check_ring();
     void check_room();
     void read_activity();
@@ -122,8 +125,10 @@ class Daemon {
     std::vector<std::string> tampered_; // what the last look at the kernel found changed
     std::uint64_t ticks_ = 0;
     std::uint64_t ring_lost_ = 0;
-    std::uint64_t unlabelled_ = 0; // the kernel's count of sessions without room, at the last adoption
-    std::uint64_t reserved_ = 0;   // session numbers below this are in state already
+    std::uint64_t ring_until_ns_ = 0;    // when the turn at the ring is over, CLOCK_BOOTTIME
+    std::set<std::uint32_t> unanswered_; // uids that the name service could not look up: asked for again
+    std::uint64_t no_room_seen_ = 0;     // the kernel's count of sessions without room, at the last adoption
+    std::uint64_t reserved_ = 0;         // session numbers below this are in state already
     std::uint32_t boot_ = 0;
     bool starting_ = true;
 };

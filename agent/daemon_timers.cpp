@@ -105,7 +105,7 @@ void Daemon::tick() {
     check_ring();
     check_room();
     if (activity_) {
-        ring_buffer__consume(ring_); // tells of the sessions
+        hear_ring(); // tells of the sessions
         activity_->tick(now.boot_ns);
     }
     if (ticks_ % kTicksToSave == 0) {
@@ -124,8 +124,9 @@ void Daemon::tick() {
     // PID 1 comes back on the bus a moment after the bus itself.
     if (ticks_ % kTicksToAskAgain == 0 && agent_.health->conditions().contains("user_managers"))
         mask_user_managers();
+    if (ticks_ % kTicksToAskAgain == 0) look_up(std::exchange(unanswered_, {}));
     if (agent_.sessions && ticks_ % kTicksToReconcile == 0 && !agent_.sessions->table().live().empty())
-        agent_.sessions->reconcile();
+        reconcile();
     arm_deadline();
 }
 
@@ -183,6 +184,7 @@ void Daemon::check_kernel() {
     if (!agent_.programs) return;
     const auto repair = agent_.programs->repair();
     std::vector<std::string> found = agent_.kernel->restore();
+    end_the_dead();
     for (const auto& name : repair.missing)
         found.push_back("the pin of " + name);
     if (!repair.status) {
@@ -195,6 +197,20 @@ void Daemon::check_kernel() {
                                                 fmt::join(found, ", "), found.size() == 1 ? "was" : "were",
                                                 repair.status ? "was" : "could not be"));
     tampered_ = std::move(found);
+}
+
+// The kernel ends a session that attacks, and says so; that word may have been lost.
+void Daemon::end_the_dead() {
+    const auto dead = agent_.kernel->take_dead();
+    if (dead.empty()) return;
+    hear_ring();
+    for (const auto id : dead)
+        if (agent_.sessions->end_attacker(id))
+            agent_.journal->write(tamper("kernel",
+                                         "session " + session_name(id) +
+                                             " is ended: the kernel programs have seen it attack, and what "
+                                             "they told of it was lost",
+                                         "`escortctl session " + session_name(id) + "` says who it was"));
 }
 
 // Somebody has unmounted it. The daemon sees the host's mounts and can make none: PID 1 does, by a unit of
@@ -227,17 +243,30 @@ void Daemon::told_of_tampering(const std::string& what, const std::string& why) 
 // not.
 void Daemon::check_room() {
     if (!agent_.kernel) return;
-    const std::uint64_t unlabelled = agent_.kernel->counters()[ESCORT_COUNT_SESSION_NO_ROOM];
-    if (unlabelled == unlabelled_ || agent_.sessions->full()) return;
-    unlabelled_ = unlabelled;
+    const auto refused = [this] { return agent_.kernel->counters()[ESCORT_COUNT_SESSION_NO_ROOM]; };
+    if (agent_.sessions->full())
+        return agent_.health->degrade("room", "as many sessions are live as this host can follow",
+                                      "`escortctl sessions` lists them; one more is refused");
+    agent_.health->recover("room");
+    if (refused() == no_room_seen_) return;
+    const auto seen = refused();
     look_up(agent_.sessions->adopt());
+    if (refused() == seen) no_room_seen_ = seen; // else some have found none again
+}
+
+// What the ring holds comes first: it may tell of ends that the looks at tasks and counts would only guess.
+void Daemon::reconcile() {
+    hear_ring();
+    agent_.sessions->reconcile();
 }
 
 void Daemon::check_ring() {
     if (!agent_.kernel) return;
     const std::uint64_t lost = agent_.kernel->counters()[ESCORT_COUNT_RING_FULL];
     if (lost <= ring_lost_) return;
-    agent_.sessions->reconcile();
+    reconcile();
+    agent_.kernel->clear_known(); // a uid that was to be looked up may have been among them
+    look_up(agent_.sessions->adopt());
     // Told when there is room for it: a flood fills the journal's queue as well.
     if (agent_.journal->write(events_dropped(lost - ring_lost_, DropPlace::kernel))) ring_lost_ = lost;
 }

@@ -10,6 +10,10 @@
 
 namespace escort {
 
+namespace {
+constexpr std::size_t kUnanswered = 1024; // uids; of more their next change of identity tells again
+} // namespace
+
 void Daemon::wire_documents() {
     agent_.documents->on_change = [this] { rules_changed(Changed::approvals); };
     agent_.documents->sessions_in_use = [this] {
@@ -33,6 +37,7 @@ void Daemon::wire_policies() {
     };
     agent_.policies->on_looked_up = [this](std::uint32_t uid, Policies::Found found) {
         if (found == Policies::Found::principal) rules_changed(Changed::accounts);
+        if (found == Policies::Found::unknown && unanswered_.size() < kUnanswered) unanswered_.insert(uid);
         if (!agent_.kernel) return;
         if (found == Policies::Found::nobody)
             agent_.kernel->set_known(uid);

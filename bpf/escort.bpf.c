@@ -47,9 +47,9 @@ static __always_inline void report_unknown(struct task_struct* task, const struc
 
     if (uid < cfg->uid_min || uid == (__u32)-1 || bpf_map_lookup_elem(&known_uids, &uid)) return;
     if (!is_governed(task, cred, cfg)) return;
-    bpf_map_update_elem(&known_uids, &uid, &one, BPF_ANY);
     count(ESCORT_COUNT_UNKNOWN_UID);
-    report(task, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, 0, cfg);
+    if (report(task, ESCORT_EVENT_UNKNOWN, 0, NULL, uid, ESCORT_ENTRY_OTHER, ESCORT_REASON_NONE, 0, 0, cfg))
+        bpf_map_update_elem(&known_uids, &uid, &one, BPF_ANY);
 }
 
 static __always_inline __u32 event_flags(const struct escort_decision* decision,
@@ -85,7 +85,12 @@ static __always_inline void open_session(struct task_struct* task, struct escort
     __u64 id = record_session(cfg, &session, &verdict);
 
     count(ESCORT_COUNT_OPENED);
-    if (!id || !set_label(task, id)) {
+    if (id && !set_label(task, id)) { /* nothing will come of it: its place is free again */
+        bpf_map_delete_elem(&sessions, &id);
+        bpf_map_delete_elem(&verdicts, &id);
+        id = 0;
+    }
+    if (!id) {
         decision.refuse = 1;
         decision.observe = watched;
         decision.signal = !decision.observe && !facts->foreign_leader;
@@ -94,7 +99,7 @@ static __always_inline void open_session(struct task_struct* task, struct escort
     if (decision.refuse && !decision.observe) count(ESCORT_COUNT_REFUSED);
     if (facts->foreign_leader) count(ESCORT_COUNT_THREAD_SPARED);
     if (decision.signal) kill_current();
-    remember_in_group(task, id);
+    if (id) remember_in_group(task, id);
     report(task, ESCORT_EVENT_OPENED, id, id ? bpf_map_lookup_elem(&sessions, &id) : NULL, facts->uid,
            facts->entry, decision.reason, event_flags(&decision, facts), 0, cfg);
 }

@@ -92,8 +92,8 @@ static __always_inline void read_tty(struct task_struct* task, char name[ESCORT_
     name[3] = '/';
 }
 
-/* Writes a lifecycle event about `task`. `session` may be NULL. */
-static __always_inline void report(struct task_struct* task, __u32 type, __u64 id,
+/* Writes a lifecycle event about `task`. `session` may be NULL. false: the ring is full, which is counted. */
+static __always_inline bool report(struct task_struct* task, __u32 type, __u64 id,
                                    struct escort_session* session, __u32 uid, __u32 entry, __u32 reason,
                                    __u32 flags, __u32 target, const struct escort_config* cfg) {
     struct escort_event* event;
@@ -103,7 +103,7 @@ static __always_inline void report(struct task_struct* task, __u32 type, __u64 i
     event = bpf_ringbuf_reserve(&lifecycle, sizeof(*event), 0);
     if (!event) {
         count(ESCORT_COUNT_RING_FULL);
-        return;
+        return false;
     }
     __builtin_memset(event, 0, sizeof(*event));
     event->abi = ESCORT_ABI;
@@ -127,6 +127,7 @@ static __always_inline void report(struct task_struct* task, __u32 type, __u64 i
     read_exe(task, event->exe, sizeof(event->exe));
     read_cgroup(task, event->cgroup, event->cgroup_parent, sizeof(event->cgroup_parent));
     bpf_ringbuf_submit(event, 0);
+    return true;
 }
 
 /* Records a new session with its first verdict. 0: there was no room, and nothing is left behind. */

@@ -1,8 +1,7 @@
 """The parts of tools/test: each is one command whose cases are counted from its own report.
 
 A part that crashes, runs nothing or can't be built counts as failed; a failing part doesn't stop the rest. They run
-one after the other, the virtual machine along with those that follow it; beside them, on what they leave of the
-processors, what measures no time.
+one after the other; beside them, on what they leave of the processors, what measures no time.
 """
 
 import argparse
@@ -43,7 +42,6 @@ class Part:
     preset: str = "gcc"
     targets: tuple[str, ...] = ()
     beside: bool = False  # runs along with the others at the lowest priority; measures no time
-    meanwhile: bool = False  # runs along with all that follow it: it mostly waits
 
 
 # Three hosts at once: they mostly wait. A file's tests stay together, since some follow from another's.
@@ -96,11 +94,12 @@ def sanitized(preset: str) -> list[Part]:
 
 PARTS = [Part("style: format", ["tools/check-style", "format"], 120, one_case, beside=True),
          Part("style: tidy", ["tools/check-style", "tidy"], 3600, one_case, beside=True),
+         # An input's time limit is one of wall clock (libFuzzer, -timeout): of what is left of the processors.
+         Part("fuzz", ["env", "FUZZ_FLAGS=-timeout=100", "tools/fuzz"], 3600, fuzz, beside=True),
          *sanitized("gcc"),
          Part("demo", ["tools/demo"], 360, one_case),
-         Part("vm", pytest_command("vm"), 1800, pytest, meanwhile=True),
-         *sanitized("asan"),
-         Part("fuzz", ["tools/fuzz"], 600, fuzz, "fuzz", ("fuzz_targets",))]
+         Part("vm", pytest_command("vm"), 1800, pytest),
+         *sanitized("asan")]
 
 
 # Left out when everything runs: a second run of the kernel programs' tests costs minutes.
@@ -112,7 +111,7 @@ PRINTING = threading.Lock()
 
 @functools.cache
 def package() -> int:
-    """What pytest's parts install, made once: a host may be reading it. The exit code."""
+    """Makes what pytest's parts install, once. The exit code."""
     log = LOGS / "package.log"
     log.unlink(missing_ok=True)
     return run(["tools/package"], log, 600, dict(os.environ))
@@ -180,7 +179,8 @@ def play(part: Part) -> Count:
     if code == 0 and part.count is pytest:
         code = package()
         if code:
-            log.write_bytes((LOGS / "package.log").read_bytes())
+            with open(log, "ab") as out:
+                out.write((LOGS / "package.log").read_bytes())
     if code == 0:
         code = run([*(LEFTOVERS if part.beside else ()), *part.command], log, part.timeout, environment)
     text = log.read_text(encoding="utf-8", errors="replace")
@@ -207,19 +207,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     parts = chosen()
     LOGS.mkdir(parents=True, exist_ok=True)
-    leftovers, meanwhile = (ThreadPoolExecutor(max_workers=1) for _ in range(2))
-    waiting, total = [leftovers.submit(play, part) for part in parts if part.beside], Count()
+    leftovers = ThreadPoolExecutor(max_workers=1)
     try:
-        for part in parts:
-            if part.meanwhile:
-                package()  # before two of them ask for it at once
-                waiting.append(meanwhile.submit(play, part))
-            elif not part.beside:
-                total += play(part)
-        total = sum((each.result() for each in waiting), total)
+        beside = [leftovers.submit(play, part) for part in parts if part.beside]
+        total = sum((play(part) for part in parts if not part.beside), Count())
+        total = sum((each.result() for each in beside), total)
     finally:
         leftovers.shutdown(cancel_futures=True)
-        meanwhile.shutdown(cancel_futures=True)
     skipped = f", {total.skipped} skipped" if total.skipped else ""
     print(f"{total.passed} passed, {total.failed} failed{skipped}")
     return 1 if total.failed else 0

@@ -26,7 +26,7 @@ constexpr const char* kSampleLink = "escort_sample-";
 constexpr std::array kTimerKfuncs{"bpf_iter_task_new",   "bpf_iter_task_next", "bpf_iter_task_destroy",
                                   "bpf_rcu_read_lock",   "bpf_task_acquire",   "bpf_task_from_pid",
                                   "bpf_send_signal_task"};
-// One name where the programs' own pointer is handed over (6.18), another where the kernel adds it (7.x).
+// Since 7.0, and before; where a kernel has both, the older one is not as ours (object.h).
 constexpr std::array kTaskWorkKfuncs{"bpf_task_work_schedule_signal", "bpf_task_work_schedule_signal_impl"};
 
 struct DestroyObject {

@@ -47,7 +47,8 @@ void KernelState::restore_verdicts(std::vector<std::string>& changed) const {
             continue;
         }
         ++entry;
-        // Dead is what the kernel says too, of a session that signals the agent.
+        // Dead is what the kernel says too, of a session that attacks the agent.
+        if ((found.flags & ~told.flags & ESCORT_VERDICT_DEAD) != 0) dead_.insert(id);
         found.flags &= ~(ESCORT_VERDICT_DEAD & ~told.flags);
         if (there && std::memcmp(&found, &told, sizeof told) == 0) continue;
         changed.push_back("the verdict of session " + std::to_string(id & UINT32_MAX));

@@ -3,6 +3,8 @@
 #include "escort.skel.h"
 
 #include <bpf/btf.h>
+#include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -96,6 +98,7 @@ escort_bpf* open_object(const std::set<std::string>& hidden) {
         skeleton.data = whole;
     }
     if (error == 0) return object.release();
+    object.reset();
     errno = -error;
     return nullptr;
 }

@@ -168,7 +168,13 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
 }
 
 Status KernelState::set_verdict(std::uint64_t id, const escort_verdict& verdict) const {
-    if (bpf_map_update_elem(verdicts_, &id, &verdict, BPF_EXIST) != 0)
+    const auto told = told_.find(id);
+    const bool judged_live = told != told_.end() && (told->second.flags & ESCORT_VERDICT_DEAD) == 0;
+    escort_verdict written = verdict;
+    // What the kernel has marked dead since (an attack) stays so, whether we have heard of it or not.
+    if (escort_verdict found{}; judged_live && bpf_map_lookup_elem(verdicts_, &id, &found) == 0)
+        written.flags |= found.flags & ESCORT_VERDICT_DEAD;
+    if (bpf_map_update_elem(verdicts_, &id, &written, BPF_EXIST) != 0)
         return fail_errno("verdicts", "write", errno);
     told_[id] = verdict;
     return {};

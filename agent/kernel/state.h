@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace escort {
@@ -89,6 +91,9 @@ class KernelState {
     // Compares what the maps hold with what this daemon wrote there, and writes it again. What had been
     // changed, in words; nobody but root can. A few map operations a session and a rule: once a second.
     [[nodiscard]] std::vector<std::string> restore();
+    // Sessions that the kernel has marked dead by itself, as the last restore() found them: their event may
+    // have been lost.
+    [[nodiscard]] std::set<std::uint64_t> take_dead() { return std::exchange(dead_, {}); }
 
     [[nodiscard]] Counters counters() const;
     [[nodiscard]] std::uint64_t next_number() const;
@@ -111,6 +116,7 @@ class KernelState {
     int iterator_, open_session_;
     Fd inner_;                         // the rules in force; none before the first flip of this process
     std::vector<KernelRule> in_force_; // what it holds
+    mutable std::set<std::uint64_t> dead_;
     mutable std::map<std::uint64_t, escort_verdict> told_; // verdicts as written, of sessions not forgotten
     std::optional<escort_config> learnt_;                  // as it was when it was first looked at
 };

@@ -131,12 +131,14 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
     else if (labels)
         opened = agent_.sessions->admit(login, verdict);
     if (!opened) {
-        agent_.health->degrade("gate", opened.error().text(),
-                               "logins of support accounts are refused until it works");
+        if (!agent_.sessions->full())
+            agent_.health->degrade("gate", opened.error().text(),
+                                   "logins of support accounts are refused until it works");
         verdict.ruling = Ruling::denied;
         verdict.reason = agent_.sessions->full() ? Reason::session_limit : Reason::ungated;
         verdict.reasons = {verdict.reason};
         verdict.rules.push_back({"gate", Check::fail, opened.error().text(), ""});
+        if (!verdict.ends()) return admitted(); // only watched: it goes on without a record
         return refuse(login, std::move(verdict));
     }
     if (!labels) return admitted();

@@ -14,7 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint32_t kFormat = 2; // 1 knew of the approvals alone
-constexpr std::size_t kLimit = std::size_t{16} << 20;
+constexpr std::size_t kLimit = std::size_t{64}
+                               << 20; // 16,384 sessions, of each 1 KiB of issuer and of jti, and room
 
 ApprovalId read_id(const json& id) {
     return {id.at("iss").get<std::string>(), id.at("jti").get<std::string>()};

@@ -115,12 +115,13 @@ void Sessions::opened(const escort_event& event) {
     }
     Session& session = table_.add(describe(event, *governed));
     find_source(session);
-    if (!refused(event)) {
+    if (!refused(event) && event.id != 0) {
         judge(session);
         return;
     }
-    session.refused_at_birth = true;
-    session.verdict = rulebook_.judge(*governed, facts_of(session), table_.in_use(session.id), time_.now());
+    session.refused_at_birth = refused(event);
+    session.verdict = rulebook_.judge(*governed, facts_of(session),
+                                      in_use_ ? *in_use_ : table_.in_use(session.id), time_.now());
     if (session.verdict.ruling == Ruling::approved) {
         session.verdict.ruling = Ruling::denied;
         session.verdict.reason = reason_at_birth(event.reason);
@@ -132,7 +133,10 @@ void Sessions::opened(const escort_event& event) {
     session.stage = signalled ? Stage::ending : Stage::live;
     session.killed = signalled ? 1 : 0;
     write_verdict(session, event.time_ns - event.opened_ns);
-    if (event.id == 0) table_.end(0, time_.now().trusted); // it could not be recorded: nothing will follow
+    if (event.id == 0)
+        table_.end(0, time_.now().trusted); // it could not be recorded: nothing will follow
+    else
+        count_use(approval_in_use(session), 1);
 }
 
 // From the kernel's own socket, while the process that holds it is there.
@@ -164,9 +168,12 @@ SessionFacts Sessions::facts_of(const Session& session) const {
 }
 
 void Sessions::all_at_once(const std::function<void()>& act) {
+    if (in_use_) return act();
     in_use_ = table_.in_use(0);
     act();
     in_use_.reset();
+    for (const auto& account : std::exchange(managers_due_, {}))
+        rejudge_user_managers(account);
     if (std::exchange(changed_, false)) changed();
 }
 
@@ -180,8 +187,12 @@ void Sessions::changed() {
 void Sessions::count_use(const std::optional<ApprovalId>& approval, int by) {
     if (!in_use_ || !approval) return;
     auto& count = (*in_use_)[*approval];
-    count = static_cast<std::uint32_t>(static_cast<int>(count) + by);
-    if (count == 0) in_use_->erase(*approval);
+    if (by > 0)
+        ++count;
+    else if (count <= 1)
+        in_use_->erase(*approval);
+    else
+        --count;
 }
 
 // What a session ends or goes on as, now. Also the way of every later judgement.

@@ -60,6 +60,10 @@ class Sessions {
     // A record of the lifecycle ring.
     void on_event(const escort_event& event);
 
+    // Runs `act`, within which the sessions that use an approval are counted once, and on_change waits till
+    // its end: what is told of thousands of sessions must not count, or save, all of them for each.
+    void all_at_once(const std::function<void()>& act);
+
     // Sessions that the kernel knows and we don't (a restart, a lost event), and those that are gone.
     void reconcile();
     // Labels and judges the principals' tasks that were there before. Returns uids that were never looked up.
@@ -159,13 +163,11 @@ class Sessions {
     [[nodiscard]] std::optional<Governed> governed_of(const escort_event& event) const;
     [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<const escort_task*>& tasks);
-    void missing(std::uint64_t id, bool counted);
+    [[nodiscard]] bool is_over(std::uint64_t id, bool counted);
+    void finish_unseen(Session& session);
     void ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept);
     void judge(Session& session);
     void judge_once(Session& session);
-    // While `act` runs, in_use_ is kept and on_change waits: judging each of thousands of sessions must not
-    // count all of them, nor save them. Not within itself.
-    void all_at_once(const std::function<void()>& act);
     void changed();
     void count_use(const std::optional<ApprovalId>& approval, int by);
     void judge_user_manager(Session& session);
@@ -215,10 +217,11 @@ class Sessions {
     std::map<std::string, KeptSession> restored_;
     std::set<std::pair<std::string, std::uint32_t>> exempt_told_; // unit, uid: told once
     std::set<std::uint32_t> attributed_told_;                     // pids
-    std::optional<Rulebook::InUse> in_use_;    // of all live sessions; only within all_at_once()
-    bool changed_ = false;                     // meanwhile
-    std::set<std::uint64_t> missing_, missed_; // by this reconcile(), and by the one before
-    std::set<std::uint64_t> attackers_;        // heard of before they were found: a restart
+    std::optional<Rulebook::InUse> in_use_;          // of all live sessions; only within all_at_once()
+    bool changed_ = false;                           // meanwhile
+    std::set<std::string> managers_due_;             // accounts of sessions that ended meanwhile
+    std::set<std::uint64_t> gone_now_, gone_before_; // no task found, by this reconcile() and the one before
+    std::set<std::uint64_t> attackers_;              // heard of before they were found: a restart
 };
 
 } // namespace escort

@@ -23,7 +23,7 @@ void Sessions::end(Session& session, std::chrono::microseconds lead) {
     const bool told = !session.frozen && say(session, end_notice(record_of(session)));
     const std::uint64_t id = session.id;
     if (!session.user_manager) end_user_managers(session);
-    ender_.begin(id, told ? std::max(lead, kNoticeTime) : lead); // may finish at once
+    ender_.begin(id, told ? std::max(lead, kNoticeTime) : lead);
 }
 
 void Sessions::finish(const Ended& ended) {
@@ -45,7 +45,10 @@ void Sessions::finish(const Ended& ended) {
     table_.end(ended.id, session->ended);
     by_hand_.erase(ended.id);
     held_by_hand_.erase(ended.id);
-    rejudge_user_managers(account);
+    if (in_use_)
+        managers_due_.insert(account);
+    else
+        rejudge_user_managers(account);
 
     for (const auto& done : take_waiting(ended.id))
         done(*table_.find(ended.id), ended);

@@ -71,7 +71,7 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
     const auto entry = static_cast<Entry>(facts.entry);
     const auto kept = restored_.find(session_name(id));
     if (task == nullptr) {
-        if (facts.live > 0) return; // its last task is on its way out: the event comes
+        if (!is_over(id, facts.live > 0)) return; // its last task is on its way out: the event comes
         if (kept == restored_.end()) return kernel_.forget(id, {});
         return ended_unseen(id, facts, kept->second);
     }
@@ -117,39 +117,44 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
 void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept) {
     const auto governed =
         kept.unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(kept.unit);
-    const auto verdict = kernel_.verdict(id);
     Session session = describe(id, facts, governed, kept.unit);
     if (governed) session.policy = governed->policy->name;
     recall(session, kept);
     session.reported = true;
+    restored_.erase(session_name(id));
+    Session& added = table_.add(std::move(session));
+    count_use(approval_in_use(added), 1);
+    finish_unseen(added);
+}
+
+// Of a session of which no task was found: is it over? By the kernel's count its last task is gone: that
+// event was lost. Where the count says otherwise an exit was missed between a scan and its label, or the look
+// at the tasks missed one that was just forked: twice in a row it doesn't.
+bool Sessions::is_over(std::uint64_t id, bool counted) {
+    if (!counted || gone_before_.contains(id)) return true;
+    gone_now_.insert(id);
+    return false;
+}
+
+// No event told of its end. What the kernel did to it is in its verdict.
+void Sessions::finish_unseen(Session& session) {
+    const auto verdict = kernel_.verdict(session.id);
     const bool dead = verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0;
     const bool past = verdict && !dead && verdict->deadline_ns <= time_.now().boot_ns;
-    if (dead || past) {
+    if (session.stage == Stage::live && (dead || past)) {
         session.stage = Stage::ending;
         session.action = "kill";
         session.verdict.ruling = Ruling::denied;
-        session.verdict.reason = attackers_.erase(id) != 0 ? Reason::restricted
-                                 : past                    ? Reason::expired
-                                                           : session.verdict.reason;
+        session.verdict.reason = attackers_.erase(session.id) != 0 ? Reason::restricted
+                                 : past                            ? Reason::expired
+                                                                   : session.verdict.reason;
         session.verdict.reasons = {session.verdict.reason};
     }
-    restored_.erase(session_name(id));
-    count_use(approval_in_use(table_.add(std::move(session))), 1);
-    finish({id, 0, 0});
-}
-
-// A live session of which no task was found. By the kernel's count its last one is gone: that event was lost.
-// Where the count says otherwise an exit was missed between a scan and its label, or the look at the tasks
-// missed one that was just forked: twice in a row it doesn't.
-void Sessions::missing(std::uint64_t id, bool counted) {
-    if (!counted || missed_.contains(id))
-        finish({id, 0, 0});
-    else
-        missing_.insert(id);
+    finish({session.id, 0, 0});
 }
 
 void Sessions::reconcile() {
-    missed_ = std::exchange(missing_, {});
+    gone_before_ = std::exchange(gone_now_, {});
     const auto tasks = kernel_.labelled(0);
     if (!tasks) return;
     auto tasks_of = by_session(*tasks);
@@ -157,7 +162,9 @@ void Sessions::reconcile() {
     const auto look_at = [&](std::uint64_t id, const escort_session& facts) {
         const auto& own = tasks_of[id];
         if (table_.live().contains(id)) {
-            if (eldest(own) == nullptr && table_.find(id)->stage == Stage::live) missing(id, facts.live > 0);
+            Session& session = *table_.find(id);
+            if (eldest(own) == nullptr && session.stage == Stage::live && is_over(id, facts.live > 0))
+                finish_unseen(session);
         } else if ((facts.flags & ESCORT_SESSION_PROBE) == 0) {
             found(id, facts, own);
         }
@@ -170,7 +177,7 @@ void Sessions::reconcile() {
     });
     std::vector<std::uint64_t> lost;
     for (const auto& [id, session] : table_.live())
-        if (!kernel_knows.contains(id)) lost.push_back(id);
+        if (!kernel_knows.contains(id) && !kernel_.session(id)) lost.push_back(id); // keys may be missed
     for (const auto id : lost)
         finish({id, 0, 0}); // its last event was lost
 }

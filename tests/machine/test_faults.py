@@ -330,11 +330,14 @@ def test_as_many_sessions_as_the_table_holds(host, full_table, denied):
     told = wait_for(lambda: denied(account=ACCOUNT), 20, "its refusal")[0]
     assert told["ESCORT_REASON"] == "session_limit" and told["MESSAGE"].startswith("A session denied: ")
     dead_at_birth(host)
-    assert host.ssh("alice", "true").ok
+    for account in ("alice", "vendor-two"):  # a tenant; one that is only watched, through the gate
+        assert host.ssh(account, "true").ok
+    assert "room" in {each["what"] for each in host.ask("status")["degraded"]}
     host.write(WATCHED_FILE, WATCHED.replace("observe", "enforce"))
     begin = time.monotonic()
     host.escortctl("reload", timeout=60)
     wait_for(lambda: not host.processes("vendor-two"), 60, "the end of all that were recorded")
     assert time.monotonic() - begin < 60  # not a figure: were each counted for each, it would be minutes
     wait_for(lambda: host.ask("status")["sessions"] == 0, 60, "an empty table")
+    wait_for(lambda: host.ask("status")["healthy"], 10, "a healthy agent")
     assert host.ssh(ACCOUNT, "true").ok

@@ -14,7 +14,7 @@ from testhost.image import build_once, digest, layers
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "linux-image-cloud-amd64"
-SUITES = {"bookworm": "6.1.", "trixie": "6.12.", "sid": ""}  # the kernels that we boot; sid's changes
+SUITES = {"bookworm": "6.1.", "trixie": "6.12.", "sid": "7."}  # and what their kernels' versions begin with
 
 # What the root lies on, and the network. What these need is found; one that is missing is not needed there.
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_net"]
@@ -73,7 +73,7 @@ def _decompressed(packed: bytes) -> bytes:
 def _apt_of(suite: str, folder: Path) -> list[str]:
     """Options for apt to look into that suite alone, in a state of its own; the machine's is left as it is."""
     listed = _run("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages")
-    mirror = dict(line.split() for line in listed.splitlines())["bookworm"]
+    mirror = next(line.split()[1] for line in listed.splitlines() if line.startswith("bookworm "))
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
@@ -113,7 +113,10 @@ def _elf_of(bz_image: bytes) -> bytes:
     it directly, and nothing has to be decompressed by an emulated processor."""
     offset, length = struct.unpack_from("<II", bz_image, 0x248)
     start = ((bz_image[0x1F1] or 4) + 1) * 512 + offset
-    return _decompressed(bz_image[start:start + length - 4])  # the last four bytes are the size
+    elf = _decompressed(bz_image[start:start + length - 4])  # the last four bytes are the size
+    if not elf.startswith(b"\x7fELF"):
+        raise RuntimeError("the kernel is packed in a way that is not known here")
+    return elf
 
 
 def _modules(tree: Path) -> list[Path]:
