@@ -198,7 +198,8 @@ GateAnswer Gatekeeper::user_manager(const GateRequest& request, const Login& log
         return refuse(login, std::move(verdict));
     }
     if (request.phase == Phase::account || own) return admitted();
-    if (const auto opened = agent_.sessions->admit_user_manager(login); !opened)
+    const bool full = agent_.sessions->full(); // a condition of its own
+    if (const auto opened = agent_.sessions->admit_user_manager(login); !opened && !full)
         agent_.health->degrade("gate", opened.error().text(),
                                "user managers of support accounts don't start");
     return admitted(); // without a label the kernel refuses it

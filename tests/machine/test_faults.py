@@ -339,5 +339,5 @@ def test_as_many_sessions_as_the_table_holds(host, full_table, denied):
     wait_for(lambda: not host.processes("vendor-two"), 60, "the end of all that were recorded")
     assert time.monotonic() - begin < 60  # not a figure: were each counted for each, it would be minutes
     wait_for(lambda: host.ask("status")["sessions"] == 0, 60, "an empty table")
-    wait_for(lambda: host.ask("status")["healthy"], 10, "a healthy agent")
+    wait_for(lambda: not host.ask("status")["degraded"], 10, f"a healthy agent: {host.ask('status')['degraded']}")
     assert host.ssh(ACCOUNT, "true").ok
