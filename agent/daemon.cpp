@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::uint64_t kResolveUs = 2'500'000; // the accounts' look-up at the start, at most
 constexpr std::uint64_t kRingTurnNs = 50'000'000;
+constexpr int kRingTurnsAtStart = 40;            // 2 s: all that waits there, and what comes meanwhile
 constexpr std::uint64_t kNumbersReserved = 1024; // session numbers, so that state isn't written for each
 
 // Accounts of people begin here (login.defs(5)); 1000 where it isn't said.
@@ -244,6 +245,8 @@ void Daemon::start_sessions() {
     } else {
         agent_.tier = "kill";
         agent_.journal->set_context(context());
+    }
+    for (int turn = 0; turn < kRingTurnsAtStart && hear_ring(); ++turn) {
     }
     reconcile();
     look_up(agent_.sessions->adopt());

@@ -124,7 +124,9 @@ void Daemon::tick() {
     // PID 1 comes back on the bus a moment after the bus itself.
     if (ticks_ % kTicksToAskAgain == 0 && agent_.health->conditions().contains("user_managers"))
         mask_user_managers();
-    if (ticks_ % kTicksToAskAgain == 0) look_up(std::exchange(unanswered_, {}));
+    // One of them; when it is answered, all (wire_policies).
+    if (ticks_ % kTicksToAskAgain == 0 && !unanswered_.empty())
+        look_up({unanswered_.extract(unanswered_.begin()).value()});
     if (agent_.sessions && ticks_ % kTicksToReconcile == 0 && !agent_.sessions->table().live().empty())
         reconcile();
     arm_deadline();
@@ -230,7 +232,7 @@ void Daemon::mount_bpffs() {
 
 // Nothing says which process did it. Only root could: every support session that has root now is ended.
 void Daemon::told_of_tampering(const std::string& what, const std::string& why) {
-    const auto ended = agent_.sessions->end_suspects();
+    const auto ended = agent_.sessions ? agent_.sessions->end_suspects() : std::vector<std::string>();
     agent_.journal->write(
         tamper(what,
                ended.empty() ? why + "; no support session had root then"
@@ -265,8 +267,7 @@ void Daemon::check_ring() {
     const std::uint64_t lost = agent_.kernel->counters()[ESCORT_COUNT_RING_FULL];
     if (lost <= ring_lost_) return;
     reconcile();
-    agent_.kernel->clear_known(); // a uid that was to be looked up may have been among them
-    look_up(agent_.sessions->adopt());
+    look_up(agent_.sessions->adopt()); // uids that nobody has been told of
     // Told when there is room for it: a flood fills the journal's queue as well.
     if (agent_.journal->write(events_dropped(lost - ring_lost_, DropPlace::kernel))) ring_lost_ = lost;
 }

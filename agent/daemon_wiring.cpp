@@ -37,7 +37,10 @@ void Daemon::wire_policies() {
     };
     agent_.policies->on_looked_up = [this](std::uint32_t uid, Policies::Found found) {
         if (found == Policies::Found::principal) rules_changed(Changed::accounts);
-        if (found == Policies::Found::unknown && unanswered_.size() < kUnanswered) unanswered_.insert(uid);
+        if (found != Policies::Found::unknown)
+            look_up(std::exchange(unanswered_, {}));
+        else if (unanswered_.size() < kUnanswered)
+            unanswered_.insert(uid);
         if (!agent_.kernel) return;
         if (found == Policies::Found::nobody)
             agent_.kernel->set_known(uid);

@@ -169,7 +169,10 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
 
 Status KernelState::set_verdict(std::uint64_t id, const escort_verdict& verdict) const {
     const auto told = told_.find(id);
-    const bool judged_live = told != told_.end() && (told->second.flags & ESCORT_VERDICT_DEAD) == 0;
+    const auto facts = told == told_.end() ? session(id) : std::nullopt;
+    // Not where it was refused at its birth: what was spared then may be approved.
+    const bool judged_live = told == told_.end() ? facts && (facts->flags & ESCORT_SESSION_REFUSED) == 0
+                                                 : (told->second.flags & ESCORT_VERDICT_DEAD) == 0;
     escort_verdict written = verdict;
     // What the kernel has marked dead since (an attack) stays so, whether we have heard of it or not.
     if (escort_verdict found{}; judged_live && bpf_map_lookup_elem(verdicts_, &id, &found) == 0)

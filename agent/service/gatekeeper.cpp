@@ -135,6 +135,7 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
             agent_.health->degrade("gate", opened.error().text(),
                                    "logins of support accounts are refused until it works");
         verdict.ruling = Ruling::denied;
+        verdict.hold = Hold::none;
         verdict.reason = agent_.sessions->full() ? Reason::session_limit : Reason::ungated;
         verdict.reasons = {verdict.reason};
         verdict.rules.push_back({"gate", Check::fail, opened.error().text(), ""});

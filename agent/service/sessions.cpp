@@ -63,6 +63,7 @@ void Sessions::on_event(const escort_event& event) {
         if (const auto facts = kernel_.session(event.id); facts && facts->live > 0) break;
         // It ended while no daemon was there: reconcile() writes its end.
         if (table_.find(event.id) == nullptr && restored_.contains(session_name(event.id))) break;
+        if (Session* session = table_.find(event.id); session != nullptr) mark_attacker(*session);
         ender_.last_task_gone(event.id, event.time_ns);
         break;
     case ESCORT_EVENT_EXEMPT:
@@ -117,6 +118,8 @@ void Sessions::opened(const escort_event& event) {
     find_source(session);
     if (!refused(event) && event.id != 0) {
         judge(session);
+        // Found to be over, and forgotten, before this event had its turn.
+        if (session.stage == Stage::live && !kernel_.session(event.id)) finish_unseen(session);
         return;
     }
     session.refused_at_birth = refused(event);

@@ -164,6 +164,7 @@ class Sessions {
     [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<const escort_task*>& tasks);
     [[nodiscard]] bool is_over(std::uint64_t id, bool counted);
+    void mark_attacker(Session& session);
     void finish_unseen(Session& session);
     void ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept);
     void judge(Session& session);

@@ -40,6 +40,14 @@ std::string unit_of(std::uint32_t pid) {
     return facts ? facts->cgroup : "";
 }
 
+void mark_killed(Session& session, Reason reason) {
+    session.stage = Stage::ending;
+    session.action = "kill";
+    session.verdict.ruling = Ruling::denied;
+    session.verdict.reason = reason;
+    session.verdict.reasons = {reason};
+}
+
 // What the daemon before this one knew.
 void recall(Session& session, const KeptSession& kept) {
     session.verdict.approval = kept.approval;
@@ -124,6 +132,9 @@ void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const
     restored_.erase(session_name(id));
     Session& added = table_.add(std::move(session));
     count_use(approval_in_use(added), 1);
+    // Why the daemon before this one has marked it dead is not known.
+    if (const auto verdict = kernel_.verdict(id); verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0)
+        mark_killed(added, attackers_.erase(id) != 0 ? Reason::restricted : added.verdict.reason);
     finish_unseen(added);
 }
 
@@ -136,20 +147,19 @@ bool Sessions::is_over(std::uint64_t id, bool counted) {
     return false;
 }
 
+// Live for us, dead for the kernel: it attacked, and we have not heard of it.
+void Sessions::mark_attacker(Session& session) {
+    if (session.stage != Stage::live || session.refused_at_birth) return;
+    const auto verdict = kernel_.verdict(session.id);
+    if (verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0) mark_killed(session, Reason::restricted);
+}
+
 // No event told of its end. What the kernel did to it is in its verdict.
 void Sessions::finish_unseen(Session& session) {
+    mark_attacker(session);
     const auto verdict = kernel_.verdict(session.id);
-    const bool dead = verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0;
-    const bool past = verdict && !dead && verdict->deadline_ns <= time_.now().boot_ns;
-    if (session.stage == Stage::live && (dead || past)) {
-        session.stage = Stage::ending;
-        session.action = "kill";
-        session.verdict.ruling = Ruling::denied;
-        session.verdict.reason = attackers_.erase(session.id) != 0 ? Reason::restricted
-                                 : past                            ? Reason::expired
-                                                                   : session.verdict.reason;
-        session.verdict.reasons = {session.verdict.reason};
-    }
+    if (session.stage == Stage::live && verdict && verdict->deadline_ns <= time_.now().boot_ns)
+        mark_killed(session, Reason::expired);
     finish({session.id, 0, 0});
 }
 
