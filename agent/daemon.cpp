@@ -21,10 +21,10 @@ namespace escort {
 
 namespace {
 
-constexpr std::uint64_t kResolveUs = 2'500'000; // the accounts' look-up at the start, at most
-constexpr std::uint64_t kRingTurnNs = 50'000'000;
-constexpr int kRingTurnsAtStart = 40;            // 2 s: all that waits there, and what comes meanwhile
-constexpr std::uint64_t kNumbersReserved = 1024; // session numbers, so that state isn't written for each
+constexpr std::uint64_t kResolveUs = 2'500'000;   // the accounts' look-up at the start, at most
+constexpr std::uint64_t kRingTurnNs = 50'000'000; // at the ring, at a time
+constexpr int kRingTurnsAtStart = 40;             // 2 s: all that waits there, and what comes meanwhile
+constexpr std::uint64_t kNumbersReserved = 1024;  // session numbers, so that state isn't written for each
 
 // Accounts of people begin here (login.defs(5)); 1000 where it isn't said.
 std::uint32_t uid_min() {
@@ -246,8 +246,8 @@ void Daemon::start_sessions() {
         agent_.tier = "kill";
         agent_.journal->set_context(context());
     }
-    for (int turn = 0; turn < kRingTurnsAtStart && hear_ring(); ++turn) {
-    }
+    for (int turn = 0; turn < kRingTurnsAtStart; ++turn)
+        if (!hear_ring()) break;
     reconcile();
     look_up(agent_.sessions->adopt());
 }

@@ -58,12 +58,13 @@ bool Daemon::is_own_job(const FolderChange& change) const {
 }
 
 void Daemon::left_behind_by(const GuardedFolder& folder, const FolderChange& change) {
-    if (change.lost && folder.governed_allowed) { // anybody may change much there: nobody is ended for it
-        agent_.journal->write(tamper("host", change.folder + ": more changes than could be read",
-                                     "look at the files there; who changed them is not known"));
+    if (change.lost) {
+        const std::string why = change.folder + ": more changes than could be read";
+        if (!folder.governed_allowed) return told_of_tampering("host", why);
+        // Anybody may change much there: nobody is ended for it.
+        agent_.journal->write(tamper("host", why, "look at the files there; who changed them is not known"));
         return;
     }
-    if (change.lost) return told_of_tampering("host", change.folder + ": more changes than could be read");
     if (!folder.guards(change.file)) return;
     const auto id = session_of(change);
     if (!id) return; // the host's own business

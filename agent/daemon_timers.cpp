@@ -245,15 +245,15 @@ void Daemon::told_of_tampering(const std::string& what, const std::string& why) 
 // not.
 void Daemon::check_room() {
     if (!agent_.kernel) return;
-    const auto refused = [this] { return agent_.kernel->counters()[ESCORT_COUNT_SESSION_NO_ROOM]; };
     if (agent_.sessions->full())
         return agent_.health->degrade("room", "as many sessions are live as this host can follow",
                                       "`escortctl sessions` lists them; one more is refused");
     agent_.health->recover("room");
-    if (refused() == no_room_seen_) return;
-    const auto seen = refused();
+    const std::uint64_t refused = agent_.kernel->counters()[ESCORT_COUNT_SESSION_NO_ROOM];
+    if (refused == no_room_seen_) return;
     look_up(agent_.sessions->adopt());
-    if (refused() == seen) no_room_seen_ = seen; // else some have found none again
+    // Else some have found none again.
+    if (agent_.kernel->counters()[ESCORT_COUNT_SESSION_NO_ROOM] == refused) no_room_seen_ = refused;
 }
 
 // What the ring holds comes first: it may tell of ends that the looks at tasks and counts would only guess.

@@ -29,10 +29,6 @@ constexpr std::array kTimerKfuncs{"bpf_iter_task_new",   "bpf_iter_task_next", "
 // Since 7.0, and before; where a kernel has both, the older one is not as ours (object.h).
 constexpr std::array kTaskWorkKfuncs{"bpf_task_work_schedule_signal", "bpf_task_work_schedule_signal_impl"};
 
-struct DestroyObject {
-    void operator()(escort_bpf* object) const { escort_bpf__destroy(object); }
-};
-
 // What the kernel's type information promises: the kind to try.
 ClockKind promised() {
     const auto has = [](const char* name) { return kfuncs().usable.contains(name); };
@@ -77,7 +73,7 @@ ClockKind probe_clock() {
     const ClockKind kind = promised();
     if (kind == ClockKind::samples) return kind;
     LibbpfLog log; // a refusal is an answer
-    const std::unique_ptr<escort_bpf, DestroyObject> object(open_object());
+    const Object object = open_object();
     if (!object) return ClockKind::samples;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);

@@ -5,7 +5,6 @@
 #include <bpf/btf.h>
 #include <cerrno>
 #include <cstdlib>
-#include <memory>
 #include <utility>
 
 namespace escort {
@@ -13,10 +12,6 @@ namespace escort {
 namespace {
 
 constexpr int kDepth = 16; // pointers and functions within each other; ours have three
-
-struct DestroyObject {
-    void operator()(escort_bpf* object) const { escort_bpf__destroy(object); }
-};
 
 const btf_type* plain_type(const btf& types, std::uint32_t& id) {
     const btf_type* type = btf__type_by_id(&types, id);
@@ -55,7 +50,7 @@ std::string bytes_without(const std::set<std::string>& kfuncs, const void* data,
 
 Kfuncs look_up() {
     const std::unique_ptr<btf, void (*)(btf*)> kernel(btf__load_vmlinux_btf(), btf__free);
-    const std::unique_ptr<escort_bpf, DestroyObject> object(escort_bpf__open());
+    const Object object(escort_bpf__open());
     if (!kernel || !object) return {};
     return compare_kfuncs(*bpf_object__btf(object->obj), *kernel);
 }
@@ -84,10 +79,13 @@ const Kfuncs& kfuncs() {
     return found;
 }
 
-escort_bpf* open_object(const std::set<std::string>& hidden) {
-    if (hidden.empty()) return escort_bpf__open();
-    std::unique_ptr<escort_bpf, DestroyObject> object(
-        static_cast<escort_bpf*>(std::calloc(1, sizeof(escort_bpf)))); // freed by escort_bpf__destroy
+void DestroyObject::operator()(escort_bpf* object) const {
+    escort_bpf__destroy(object);
+}
+
+Object open_object(const std::set<std::string>& hidden) {
+    if (hidden.empty()) return Object(escort_bpf__open());
+    Object object(static_cast<escort_bpf*>(std::calloc(1, sizeof(escort_bpf)))); // escort_bpf__destroy frees
     if (!object) return nullptr;
     int error = escort_bpf__create_skeleton(object.get());
     if (error == 0) {
@@ -97,7 +95,7 @@ escort_bpf* open_object(const std::set<std::string>& hidden) {
         error = bpf_object__open_skeleton(&skeleton, nullptr); // libbpf keeps a copy
         skeleton.data = whole;
     }
-    if (error == 0) return object.release();
+    if (error == 0) return object;
     object.reset();
     errno = -error;
     return nullptr;

@@ -6,6 +6,7 @@
 // isn't as ours is hidden from it, and counts as missing: the next best means of that kernel is taken.
 #pragma once
 
+#include <memory>
 #include <set>
 #include <string>
 
@@ -25,8 +26,13 @@ struct Kfuncs {
 // Of our object and the kernel that runs; looked up once. Without the kernel's BTF: none.
 [[nodiscard]] const Kfuncs& kfuncs();
 
-// Opened, not loaded, to be destroyed by escort_bpf__destroy(); null and errno where libbpf can't. What is
-// hidden reads as 0 in the programs, as what is missing.
-[[nodiscard]] escort_bpf* open_object(const std::set<std::string>& hidden = kfuncs().changed);
+struct DestroyObject {
+    void operator()(escort_bpf* object) const;
+};
+using Object = std::unique_ptr<escort_bpf, DestroyObject>;
+
+// Opened, not loaded; null and errno where libbpf can't. What is hidden reads as 0 in the programs, as what
+// is missing.
+[[nodiscard]] Object open_object(const std::set<std::string>& hidden = kfuncs().changed);
 
 } // namespace escort

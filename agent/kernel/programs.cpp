@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "kernel/carry.h"
 #include "kernel/libbpf_log.h"
-#include "kernel/object.h"
 #include "kernel/pins.h"
 
 #include "abi.h"
@@ -88,9 +87,6 @@ HookSet next_best(HookSet hooks) {
     return HookSet::none;
 }
 
-void Programs::Close::operator()(escort_bpf* object) const {
-    escort_bpf__destroy(object);
-}
 Programs::Programs(Programs&&) noexcept = default;
 Programs& Programs::operator=(Programs&&) noexcept = default;
 Programs::~Programs() = default;
@@ -124,7 +120,7 @@ Result<Programs> Programs::start(const ProgramOptions& options) {
 
 Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     LibbpfLog log; // what libbpf says while this lives, for the error's text
-    object_.reset(open_object());
+    object_ = open_object();
     if (!object_) return fail_errno("kernel programs", "open", errno);
     hooks_ = hooks;
     const std::string build = build_of(*object_, hooks);

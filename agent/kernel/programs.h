@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "kernel/clock.h"
+#include "kernel/object.h"
 
 #include <cstdint>
 #include <memory>
@@ -86,9 +87,6 @@ class Programs {
     [[nodiscard]] Repair repair();
 
   private:
-    struct Close {
-        void operator()(escort_bpf* object) const;
-    };
     Programs() = default;
     Status load(const ProgramOptions& options, HookSet hooks);
     Status attach();
@@ -100,7 +98,7 @@ class Programs {
     [[nodiscard]] std::uint64_t acting() const; // generation of the set that acts; 0: none
     Status act() const;
 
-    std::unique_ptr<escort_bpf, Close> object_;
+    Object object_;
     std::vector<HookLink> links_;
     std::string pins_;
     std::string folder_; // of this set's pins

@@ -124,19 +124,20 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
         return inside(request, login, *session);
     Verdict verdict = agent_.sessions->preview(login);
     if (verdict.ends()) return refuse(login, std::move(verdict));
+    const bool full = agent_.sessions->full();
     const bool labels = request.phase != Phase::account || labels_in_account(login);
     Status opened;
-    if (agent_.sessions->full()) // in the first phase: the person reads why
+    if (full) // in the first phase: the person reads why
         opened = fail("gate", "as many sessions are live as this host can follow");
     else if (labels)
         opened = agent_.sessions->admit(login, verdict);
     if (!opened) {
-        if (!agent_.sessions->full())
+        if (!full) // a condition of its own
             agent_.health->degrade("gate", opened.error().text(),
                                    "logins of support accounts are refused until it works");
         verdict.ruling = Ruling::denied;
         verdict.hold = Hold::none;
-        verdict.reason = agent_.sessions->full() ? Reason::session_limit : Reason::ungated;
+        verdict.reason = full ? Reason::session_limit : Reason::ungated;
         verdict.reasons = {verdict.reason};
         verdict.rules.push_back({"gate", Check::fail, opened.error().text(), ""});
         if (!verdict.ends()) return admitted(); // only watched: it goes on without a record

@@ -1,7 +1,8 @@
 // Sessions from their first word to their last task: heard of, judged, told to the kernel, held or ended,
 // written to the journal. Decides nothing by itself: the verdict engine does.
 //
-//   sessions.cpp          events, judging, the kernel's verdict
+//   sessions.cpp          events
+//   sessions_judge.cpp    judging, and the kernel's verdict
 //   sessions_gate.cpp     sessions that the PAM gate clears
 //   sessions_end.cpp      ends, by the verdict or by hand
 //   sessions_hold.cpp     freezing, and what is said on terminals
@@ -57,7 +58,7 @@ class Sessions {
     Sessions(KernelState& kernel, Journal& journal, const Rulebook& rulebook, Timekeeper& time,
              sd_event* loop);
 
-    // A record of the lifecycle ring.
+    // A record of the lifecycle ring; within all_at_once().
     void on_event(const escort_event& event);
 
     // Runs `act`, within which the sessions that use an approval are counted once, and on_change waits till
@@ -169,7 +170,7 @@ class Sessions {
     void ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept);
     void judge(Session& session);
     void judge_once(Session& session);
-    void changed();
+    void note_change();
     void count_use(const std::optional<ApprovalId>& approval, int by);
     void judge_user_manager(Session& session);
     // The verdict, or the one that the policy of an account gives which the session has turned into.

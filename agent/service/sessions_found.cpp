@@ -40,6 +40,10 @@ std::string unit_of(std::uint32_t pid) {
     return facts ? facts->cgroup : "";
 }
 
+bool is_dead(const std::optional<escort_verdict>& verdict) {
+    return verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0;
+}
+
 void mark_killed(Session& session, Reason reason) {
     session.stage = Stage::ending;
     session.action = "kill";
@@ -110,7 +114,7 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
         added.frozen = true; // by the daemon before this one
         freezer_.adopt(id);
     }
-    if (verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0) {
+    if (is_dead(verdict)) {
         if (governed) added.policy = governed->policy->name;
         added.refused_at_birth = (facts.flags & ESCORT_SESSION_REFUSED) != 0;
         if (attackers_.erase(id) != 0) added.verdict.reason = Reason::restricted;
@@ -133,7 +137,7 @@ void Sessions::ended_unseen(std::uint64_t id, const escort_session& facts, const
     Session& added = table_.add(std::move(session));
     count_use(approval_in_use(added), 1);
     // Why the daemon before this one has marked it dead is not known.
-    if (const auto verdict = kernel_.verdict(id); verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0)
+    if (is_dead(kernel_.verdict(id)))
         mark_killed(added, attackers_.erase(id) != 0 ? Reason::restricted : added.verdict.reason);
     finish_unseen(added);
 }
@@ -150,8 +154,7 @@ bool Sessions::is_over(std::uint64_t id, bool counted) {
 // Live for us, dead for the kernel: it attacked, and we have not heard of it.
 void Sessions::mark_attacker(Session& session) {
     if (session.stage != Stage::live || session.refused_at_birth) return;
-    const auto verdict = kernel_.verdict(session.id);
-    if (verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0) mark_killed(session, Reason::restricted);
+    if (is_dead(kernel_.verdict(session.id))) mark_killed(session, Reason::restricted);
 }
 
 // No event told of its end. What the kernel did to it is in its verdict.

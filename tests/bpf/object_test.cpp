@@ -5,7 +5,6 @@
 #include "escort.skel.h"
 
 #include <doctest/doctest.h>
-#include <memory>
 
 using namespace escort;
 
@@ -13,7 +12,7 @@ namespace {
 // Does the clock's program load, where it can't find these kfuncs?
 bool clock_loads(const std::set<std::string>& hidden) {
     const LibbpfLog log;
-    const std::unique_ptr<escort_bpf, void (*)(escort_bpf*)> object(open_object(hidden), escort_bpf__destroy);
+    const Object object = open_object(hidden);
     REQUIRE(object);
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object->obj) bpf_program__set_autoload(program, false);

@@ -305,7 +305,7 @@ def full_table(host, programs):
     crowd = host.popen([STORM, uid, str(ROOM + 100), "300"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     assert crowd.stdout.readline() == "ready\n"
     wait_for(lambda: host.ask("status")["sessions"] == ROOM, 60, "a full table")
-    yield crowd
+    yield
     host.run(["rm", WATCHED_FILE])
     host.escortctl("reload", timeout=60)
     host.run(["pkill", "-KILL", "-x", "storm"], check=False)
