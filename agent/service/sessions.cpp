@@ -163,8 +163,8 @@ void Sessions::entered(const escort_event& event) {
     const auto& also = session->verdict.also;
     const bool named = std::find(also.begin(), also.end(), governed->account) != also.end();
     const bool way_in = governed->policy->require.entries.value.contains(entry_of(event.entry));
+    session->entered.insert(event.uid);
     if (named && way_in && !refused(event)) {
-        session->entered.insert(event.uid);
         judge(*session);
         return;
     }

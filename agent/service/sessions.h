@@ -163,7 +163,10 @@ class Sessions {
                      const std::string& unit) const;
     [[nodiscard]] std::optional<Governed> governed_of(const escort_event& event) const;
     [[nodiscard]] std::optional<Governed> governed_of(const Session& session) const;
+    // Of its account or unit, first, and of the accounts that it has turned into.
+    [[nodiscard]] std::vector<const Policy*> policies_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<const escort_task*>& tasks);
+    void find_entered(Session& session, const std::vector<const escort_task*>& tasks);
     [[nodiscard]] bool is_over(std::uint64_t id, bool counted);
     void mark_attacker(Session& session);
     void finish_unseen(Session& session);
@@ -177,6 +180,8 @@ class Sessions {
     [[nodiscard]] Verdict with_entered(const Session& session, Verdict verdict) const;
     void apply(Session& session, Verdict verdict);
     void hold(Session& session, Freezer::Done done = {});
+    void look_how_idle(Session& session);
+    void warn(Session& session);
     void deny(Session& session, Reason reason);
     void find_source(Session& session);
     // On every terminal of the session; true: one took it.

@@ -108,8 +108,7 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
     Session& added = table_.add(std::move(session));
     count_use(approval_in_use(added), 1);
     find_source(added);
-    for (const auto* one : tasks)
-        if (one->uid != facts.uid && rulebook_.governed(one->uid)) added.entered.insert(one->uid);
+    find_entered(added, tasks);
     if (verdict && (verdict->flags & ESCORT_VERDICT_FROZEN) != 0) {
         added.frozen = true; // by the daemon before this one
         freezer_.adopt(id);
@@ -123,6 +122,12 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
         return;
     }
     judge(added);
+}
+
+// Accounts that its tasks have turned into: by what way is not known.
+void Sessions::find_entered(Session& session, const std::vector<const escort_task*>& tasks) {
+    for (const auto* task : tasks)
+        if (task->uid != session.uid && rulebook_.governed(task->uid)) session.entered.insert(task->uid);
 }
 
 // It was known to the daemon before this one, and ended while none was there.
@@ -176,8 +181,14 @@ void Sessions::reconcile() {
         const auto& own = tasks_of[id];
         if (table_.live().contains(id)) {
             Session& session = *table_.find(id);
-            if (eldest(own) == nullptr && session.stage == Stage::live && is_over(id, facts.live > 0))
-                finish_unseen(session);
+            if (session.stage != Stage::live) return;
+            if (eldest(own) == nullptr) {
+                if (is_over(id, facts.live > 0)) finish_unseen(session);
+                return;
+            }
+            const auto heard_of = session.entered.size();
+            find_entered(session, own);
+            if (session.entered.size() != heard_of) judge(session);
         } else if ((facts.flags & ESCORT_SESSION_PROBE) == 0) {
             found(id, facts, own);
         }

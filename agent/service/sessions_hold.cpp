@@ -110,45 +110,49 @@ void Sessions::find_terminals() {
 
 // One pass over the tasks, and only where a session's policy asks for it.
 void Sessions::look_at_terminals() {
-    const Moment now = time_.now();
-    std::vector<std::uint64_t> asked;
+    std::vector<std::uint64_t> timed, warned;
     for (const auto& [id, session] : table_.live()) {
         if (session.stage != Stage::live || session.policy.empty()) continue;
-        const auto governed = governed_of(session);
-        if (governed && (governed->policy->require.idle_timeout || governed->policy->notify_before_expiry))
-            asked.push_back(id);
+        const auto policies = policies_of(session);
+        if (std::any_of(policies.begin(), policies.end(),
+                        [](const Policy* policy) { return policy->require.idle_timeout.has_value(); }))
+            timed.push_back(id);
+        if (!policies.empty() && policies.front()->notify_before_expiry) warned.push_back(id);
     }
-    if (asked.empty()) return;
-    const Terminals& all = terminals();
-    for (const auto id : asked) {
-        Session& session = *table_.find(id);
-        const Policy& policy = *governed_of(session)->policy;
-        const auto names = all.find(id);
-        if (policy.require.idle_timeout) {
-            std::optional<std::uint64_t> idle;
-            if (names != all.end())
-                for (const auto& name : names->second)
-                    if (const auto one = terminal_idle_ns(name, wall_seconds()))
-                        idle = std::min(idle.value_or(kNever), *one);
-            if (!idle)
-                if (const auto facts = kernel_.session(id))
-                    idle = now.boot_ns -
-                           std::min<std::uint64_t>(
-                               now.boot_ns, std::max<std::uint64_t>(facts->activity_ns, facts->opened_ns));
-            session.idle_ns = idle.value_or(0);
-        }
-        if (!policy.notify_before_expiry || session.verdict.ruling != Ruling::approved) continue;
-        const std::uint64_t end = session.verdict.deadline_boot_ns;
-        const auto before = static_cast<std::uint64_t>(policy.notify_before_expiry->value) * kNsPerSecond;
-        if (end == kNever || end > now.boot_ns + before || session.warned_deadline_ns == end) continue;
-        session.warned_deadline_ns = end;
-        const SessionRecord record = record_of(session);
-        if (names != all.end())
-            for (const auto& name : names->second)
-                (void)write_line(
-                    name,
-                    expiry_notice(record, (end - std::min<std::uint64_t>(end, now.boot_ns)) / kNsPerSecond));
+    for (const auto id : timed)
+        look_how_idle(*table_.find(id));
+    for (const auto id : warned)
+        warn(*table_.find(id));
+}
+
+// By its terminals' last input; where it has none, by its last activity.
+void Sessions::look_how_idle(Session& session) {
+    std::optional<std::uint64_t> idle;
+    const auto& all = terminals();
+    if (const auto names = all.find(session.id); names != all.end())
+        for (const auto& name : names->second)
+            if (const auto one = terminal_idle_ns(name, wall_seconds()))
+                idle = std::min(idle.value_or(kNever), *one);
+    if (!idle) {
+        const std::uint64_t now = time_.now().boot_ns;
+        if (const auto facts = kernel_.session(session.id))
+            idle = now - std::min(now, std::uint64_t{std::max(facts->activity_ns, facts->opened_ns)});
     }
+    session.idle_ns = idle.value_or(0);
+}
+
+// Of its end, once: as long before as the policy of its account says.
+void Sessions::warn(Session& session) {
+    const auto governed = governed_of(session);
+    if (!governed || !governed->policy->notify_before_expiry || session.verdict.ruling != Ruling::approved)
+        return;
+    const std::uint64_t now = time_.now().boot_ns;
+    const std::uint64_t end = session.verdict.deadline_boot_ns;
+    const std::uint64_t left = end - std::min(end, now);
+    const auto before = static_cast<std::uint64_t>(governed->policy->notify_before_expiry->value);
+    if (end == kNever || left > before * kNsPerSecond || session.warned_deadline_ns == end) return;
+    session.warned_deadline_ns = end;
+    (void)say(session, expiry_notice(record_of(session), left / kNsPerSecond));
 }
 
 } // namespace escort

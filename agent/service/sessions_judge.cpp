@@ -10,6 +10,14 @@ std::optional<Governed> Sessions::governed_of(const Session& session) const {
     return session.unit.empty() ? rulebook_.governed(session.uid) : rulebook_.governed_unit(session.unit);
 }
 
+std::vector<const Policy*> Sessions::policies_of(const Session& session) const {
+    std::vector<const Policy*> policies;
+    if (const auto own = governed_of(session)) policies.push_back(own->policy);
+    for (const auto uid : session.entered)
+        if (const auto governed = rulebook_.governed(uid)) policies.push_back(governed->policy);
+    return policies;
+}
+
 SessionFacts Sessions::facts_of(const Session& session) const {
     SessionFacts facts;
     facts.account = session.unit.empty() ? session.account : "";
@@ -108,6 +116,10 @@ Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
                                    governed->policy->place.text()});
         }
         if (other.ends() || other.freezes()) return other;
+        if (other.ruling != Ruling::approved || other.observe || other.log_only) continue; // only watched
+        // What that policy ends, or asks again, comes no later for being another account's.
+        verdict.deadline_boot_ns = std::min(verdict.deadline_boot_ns, other.deadline_boot_ns);
+        verdict.recheck_boot_ns = std::min(verdict.recheck_boot_ns, other.recheck_boot_ns);
     }
     return verdict;
 }
