@@ -24,7 +24,6 @@ namespace {
 constexpr std::uint64_t kResolveUs = 2'500'000;   // the accounts' look-up at the start, at most
 constexpr std::uint64_t kRingTurnNs = 50'000'000; // at the ring, at a time
 constexpr int kRingTurnsAtStart = 40;             // 2 s: all that waits there, and what comes meanwhile
-constexpr std::uint64_t kNumbersReserved = 1024;  // session numbers, so that state isn't written for each
 
 // Accounts of people begin here (login.defs(5)); 1000 where it isn't said.
 std::uint32_t uid_min() {
@@ -44,7 +43,8 @@ sd_event* new_loop() {
 }
 } // namespace
 
-Daemon::Daemon(Settings settings) : loop_(new_loop()), waiters_(agent_, loop_.get()) {
+Daemon::Daemon(Settings settings, std::optional<Error> settings_problem)
+    : loop_(new_loop()), waiters_(agent_, loop_.get()), settings_problem_(std::move(settings_problem)) {
     agent_.settings = std::move(settings);
 }
 
@@ -69,6 +69,8 @@ int Daemon::run() {
     agent_.health = std::make_unique<Health>(*agent_.journal);
     if (!loop_) return 1;
     (void)agent_.journal->attach(loop_.get());
+    if (settings_problem_)
+        agent_.health->degrade("settings", settings_problem_->text(), settings_problem_->hint);
     if (auto ready = start_state(); !ready) {
         agent_.journal->write(agent_degraded("state", ready.error().text(), ready.error().hint));
         (void)std::fprintf(stderr, "escortd: %s\n", ready.error().text().c_str());
@@ -102,58 +104,6 @@ int Daemon::run() {
     return result < 0 ? 1 : 0;
 }
 
-// Documents, keys, policies: everything that needs no kernel.
-Status Daemon::start_state() {
-    const Settings& settings = agent_.settings;
-    for (const auto& folder : {settings.paths.state, settings.paths.run})
-        if (::mkdir(folder.c_str(), folder == settings.paths.state ? 0700 : 0755) != 0 && errno != EEXIST)
-            return fail_errno(folder, "create", errno);
-    auto trust = load_trust({settings.paths.trust, settings.paths.breakglass});
-    if (!trust) return tl::unexpected(trust.error());
-    agent_.store =
-        std::make_unique<Store>(StorePaths{settings.paths.spool, settings.paths.state},
-                                LedgerSettings{settings.host_id, settings.groups, settings.stale_grace_s},
-                                std::move(*trust), settings.issuers);
-    const auto loaded = agent_.store->load({wall_seconds(), boot_ns()});
-    if (!loaded) return tl::unexpected(loaded.error());
-    agent_.time = std::make_unique<Timekeeper>(agent_.store->time());
-    agent_.started = agent_.time->now().trusted;
-    auto denials = LocalDenials::load(settings.paths.state);
-    if (!denials) return tl::unexpected(denials.error());
-    agent_.denials = std::make_unique<LocalDenials>(std::move(*denials));
-    agent_.rulebook = std::make_unique<Rulebook>(
-        RulebookSources{agent_.store->ledger(), agent_.store->presence(), agent_.denials->all()},
-        settings.mode_override == Mode::observe);
-    agent_.nss = std::make_unique<NssClient>(loop_.get());
-    agent_.policies =
-        std::make_unique<Policies>(PolicyPaths{settings.paths.policies, settings.paths.state},
-                                   *agent_.rulebook, *agent_.nss, *agent_.journal, *agent_.health);
-    agent_.documents = std::make_unique<Documents>(*agent_.store, *agent_.time, *agent_.journal,
-                                                   *agent_.health, settings.paths.spool);
-    agent_.courier = std::make_unique<CourierWatch>(settings.courier, report_path(settings.paths.run),
-                                                    *agent_.health, boot_ns());
-    agent_.reload_trust = [this] {
-        auto again = load_trust({agent_.settings.paths.trust, agent_.settings.paths.breakglass});
-        check_private_keys();
-        if (again)
-            agent_.documents->reverify(std::move(*again), agent_.settings.issuers);
-        else
-            agent_.health->degrade("trust", again.error().text(), "check trust.d");
-    };
-    agent_.documents->tell_kept(loaded->problems);
-    auto boot = boot_number();
-    if (!boot) return tl::unexpected(boot.error());
-    boot_ = *boot;
-    start_events();
-    check_private_keys();
-    wire_documents();
-    wire_policies();
-    if (auto watched = agent_.documents->watch(loop_.get()); !watched)
-        agent_.health->degrade("spool", watched.error().text(), "documents are not seen until it is there");
-    agent_.documents->scan();
-    return {};
-}
-
 // The key's name holds the host's: a clone of an image with another id makes a key of its own.
 void Daemon::start_events() {
     const Settings& settings = agent_.settings;
@@ -170,21 +120,20 @@ void Daemon::start_events() {
 }
 
 Status Daemon::start_kernel(HookSet best) {
-    const auto state = load_session_state(agent_.settings.paths.state + "/sessions.json", boot_);
-    if (!state) return tl::unexpected(state.error());
+    const SessionState state = load_sessions();
     ProgramOptions options;
     options.pins = agent_.settings.paths.pins;
     options.best = best;
     options.uid_min = uid_min();
     options.boot = boot_;
-    options.first_number = state->next;
+    options.first_number = state.next;
     auto programs = Programs::start(options);
     if (!programs) return tl::unexpected(programs.error());
     agent_.programs = std::make_unique<Programs>(std::move(*programs));
     agent_.kernel = std::make_unique<KernelState>(*agent_.programs);
     agent_.sessions = std::make_unique<Sessions>(*agent_.kernel, *agent_.journal, *agent_.rulebook,
                                                  *agent_.time, loop_.get());
-    agent_.sessions->restore(state->sessions);
+    agent_.sessions->restore(state.sessions);
     agent_.sessions->on_change = [this] { sessions_changed(); };
     agent_.sessions->on_ended = [this] { sessions_changed_soon(); };
     ring_ = ring_buffer__new(agent_.kernel->ring(), on_event, this, nullptr);
@@ -303,40 +252,6 @@ void Daemon::announce() {
 void Daemon::look_up(const std::set<std::uint32_t>& uids) {
     for (const auto uid : uids)
         agent_.policies->look_up(uid);
-}
-
-// A session that begins or ends may close or open its approval's window.
-void Daemon::sessions_changed() {
-    push_rules();
-    arm_deadline();
-    save_sessions();
-}
-
-// Once for all that have ended in this turn of the loop: each save waits for the disk.
-void Daemon::sessions_changed_soon() {
-    if (!changed_) {
-        sd_event_source* source = nullptr;
-        if (sd_event_add_defer(loop_.get(), &source, on_changed, this) < 0) return sessions_changed();
-        changed_.reset(source);
-        sd_event_source_set_priority(source, SD_EVENT_PRIORITY_NORMAL + 10);
-    }
-    if (sd_event_source_set_enabled(changed_.get(), SD_EVENT_ONESHOT) < 0) sessions_changed();
-}
-
-int Daemon::on_changed(sd_event_source*, void* self) {
-    static_cast<Daemon*>(self)->sessions_changed();
-    return 0;
-}
-
-void Daemon::save_sessions() {
-    if (!agent_.sessions) return;
-    reserved_ = std::max(reserved_, agent_.kernel->next_number() + kNumbersReserved);
-    const SessionState state{boot_, reserved_, agent_.sessions->kept()};
-    if (auto saved = save_session_state(agent_.settings.paths.state + "/sessions.json", state); !saved)
-        agent_.health->degrade("state: sessions", saved.error().text(),
-                               "check space and permissions of the state folder");
-    else
-        agent_.health->recover("state: sessions");
 }
 
 int Daemon::on_event(void* self, void* data, std::size_t size) {

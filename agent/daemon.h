@@ -1,6 +1,7 @@
 // The daemon: owns the loop and wires the parts together. It decides nothing.
 //
 //   daemon.cpp         the start, in its order, and the end
+//   daemon_state.cpp   what outlives a restart: read, and saved
 //   daemon_wiring.cpp  who tells whom that something has changed
 //   daemon_timers.cpp  the clocks
 #pragma once
@@ -31,7 +32,8 @@ namespace escort {
 
 class Daemon {
   public:
-    explicit Daemon(Settings settings);
+    // `settings_problem`: these aren't what the settings file says.
+    explicit Daemon(Settings settings, std::optional<Error> settings_problem = {});
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
@@ -48,6 +50,8 @@ class Daemon {
     using Source = std::unique_ptr<sd_event_source, Unref>;
 
     [[nodiscard]] Status start_state();
+    [[nodiscard]] LoadReport load_documents();
+    [[nodiscard]] SessionState load_sessions();
     void start_events();
     [[nodiscard]] Status start_kernel(HookSet best);
     void stop_kernel();
@@ -108,6 +112,7 @@ class Daemon {
     std::unique_ptr<sd_event, Unref> loop_;
     Agent agent_;
     DocumentWaiters waiters_;
+    std::optional<Error> settings_problem_;
     std::unique_ptr<control::Server> server_;
     std::unique_ptr<Gatekeeper> gatekeeper_;
     std::unique_ptr<gate::GateServer> gate_;

@@ -114,10 +114,14 @@ void Daemon::tell_gate() {
     for (const auto& policy : policies)
         for (const auto& user : policy.principals.users)
             file.patterns.push_back({user.value, mode(policy)});
-    const std::string path = agent_.settings.paths.run + "/principals";
-    if (auto written = write_file_atomically(path, gate::write_principals(file), 0644); !written)
-        agent_.health->degrade("gate", written.error().text(),
-                               "check space and permissions of the run folder");
+    const std::string text = gate::write_principals(file);
+    const auto write = [&](const std::string& folder, const char* condition) {
+        if (auto written = write_file_atomically(folder + "/principals", text, 0644); !written)
+            agent_.health->degrade(condition, written.error().text(),
+                                   "check space and permissions of the folder");
+    };
+    write(agent_.settings.paths.run, "gate");
+    write(agent_.settings.paths.state, "state"); // for the next boot, until the daemon is there
 }
 
 UserManagerPaths user_manager_paths(const Settings& settings) {

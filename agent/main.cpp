@@ -58,22 +58,25 @@ int main(int argc, char** argv) {
         return escort::run_nss_helper(escort::kNssHelperFd);
     }
 
+    const bool installed = config == escort::kSettingsFile; // no instance in a folder of its own
+    const bool runs = !check_only && !unmask;
     escort::Diagnostics diagnostics;
-    auto settings =
-        escort::load_settings(config, {.may_be_missing = config == escort::kSettingsFile}, diagnostics);
+    auto start = escort::settings_to_start(config, installed && runs ? escort::kKeptSettingsFile : "",
+                                           {.may_be_missing = installed}, diagnostics);
     print(diagnostics);
-    if (!settings) return kNotSo;
-    if (check_only) return check(*settings);
+    if (!start) return kNotSo;
+    auto& settings = start->settings;
+    if (check_only) return check(settings);
     if (unmask) {
-        const auto removed = escort::UserManagers::remove_all(escort::user_manager_paths(*settings));
+        const auto removed = escort::UserManagers::remove_all(escort::user_manager_paths(settings));
         if (!removed) (void)std::fprintf(stderr, "escortd: %s\n", removed.error().text().c_str());
         return removed ? 0 : kNotSo;
     }
-    if (settings->required_tier == escort::RequiredTier::deny) {
+    if (settings.required_tier == escort::RequiredTier::deny) {
         (void)std::fprintf(
             stderr, "escortd: tier.require: deny: not supported yet (this version reaches tier kill)\n");
         return kNotSo;
     }
-    escort::Daemon daemon(std::move(*settings));
+    escort::Daemon daemon(std::move(settings), std::move(start->problem));
     return daemon.run();
 }

@@ -35,6 +35,7 @@ Shape paths_shape() {
                       {"trust", text_shape()},
                       {"breakglass", text_shape()},
                       {"spool", text_shape()},
+                      {"outbox", text_shape()},
                       {"state", text_shape()},
                       {"run", text_shape()},
                       {"pins", text_shape()}});
@@ -232,6 +233,18 @@ std::optional<Settings> read_settings(const std::string& path, Diagnostics& out)
     return settings;
 }
 
+// A missing file is kept as one that says nothing.
+Status copy_settings(const std::string& path, const std::string& kept) {
+    std::error_code error;
+    std::string text = "version: 1\n";
+    if (std::filesystem::exists(path, error)) {
+        auto read = read_file(path, kYamlBytes);
+        if (!read) return tl::unexpected(read.error());
+        text = std::move(*read);
+    }
+    return write_file_atomically(kept, text, 0600);
+}
+
 } // namespace
 
 std::optional<Settings> load_settings(const std::string& path, const SettingsSources& sources,
@@ -245,6 +258,25 @@ std::optional<Settings> load_settings(const std::string& path, const SettingsSou
     if (!machine_id) return std::nullopt;
     settings->host_id = std::move(*machine_id);
     return settings;
+}
+
+std::optional<StartSettings> settings_to_start(const std::string& path, const std::string& kept,
+                                               const SettingsSources& sources, Diagnostics& out) {
+    if (auto settings = load_settings(path, sources, out)) {
+        StartSettings start{std::move(*settings), std::nullopt};
+        if (kept.empty()) return start;
+        if (auto copied = copy_settings(path, kept); !copied) {
+            start.problem = std::move(copied.error());
+            start.problem->hint = "check space and permissions of the state folder";
+        }
+        return start;
+    }
+    Diagnostics of_kept; // not of the file that the operator has written
+    auto settings = kept.empty() ? std::nullopt : load_settings(kept, {sources.machine_id, false}, of_kept);
+    if (!settings) return std::nullopt;
+    return StartSettings{std::move(*settings),
+                         Error{path, "is invalid; the last valid settings are in force",
+                               "correct what `escortd --check` prints, and restart escortd"}};
 }
 
 } // namespace escort

@@ -3,6 +3,7 @@
 
 #include "approvals/issuers.h"
 #include "base/diagnostic.h"
+#include "base/result.h"
 #include "core/policy.h"
 #include "feed/settings.h"
 
@@ -14,6 +15,8 @@
 namespace escort {
 
 constexpr const char* kSettingsFile = "/etc/escortd/escortd.yaml";
+// The last that were valid, of kSettingsFile.
+constexpr const char* kKeptSettingsFile = "/var/lib/escortd/state/settings.yaml";
 
 struct Paths {
     std::string policies = "/etc/escortd/policies.d";
@@ -56,5 +59,19 @@ struct SettingsSources {
 // Reads `path`. Nothing when an error was added to `out`: the daemon must not start on half its settings.
 [[nodiscard]] std::optional<Settings> load_settings(const std::string& path, const SettingsSources& sources,
                                                     Diagnostics& out);
+
+// What a daemon starts with.
+struct StartSettings {
+    Settings settings;
+    // They are those kept in `kept`, since `path` is invalid (`out` says why); or no copy could be kept.
+    std::optional<Error> problem;
+};
+
+// load_settings(), and a copy of valid ones in `kept` (empty: nowhere), for a start with invalid ones: a
+// daemon that doesn't start protects nothing, once the host has booted anew. Nothing: invalid, and none were
+// kept.
+[[nodiscard]] std::optional<StartSettings> settings_to_start(const std::string& path, const std::string& kept,
+                                                             const SettingsSources& sources,
+                                                             Diagnostics& out);
 
 } // namespace escort

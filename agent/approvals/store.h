@@ -91,7 +91,8 @@ class Store {
     // back.
     [[nodiscard]] ReverifyReport reverify(TrustSet trust, IssuerRules rules, const Moment& now);
 
-    // Each minute and at the end. Also removes the leases that have been over for a day.
+    // Each minute and at the end. Also removes the leases that have been over for a day. Nothing where the
+    // store isn't loaded.
     [[nodiscard]] Status save_time(const Moment& now);
     void retime(const Moment& now);
 

@@ -27,14 +27,17 @@ std::optional<DenialKind> denial_kind(const std::string& word) {
     return std::nullopt;
 }
 
-Result<LocalDenials> LocalDenials::load(const std::string& state) {
+LocalDenials LocalDenials::load(const std::string& state) {
     const std::string file = state + "/denials.json";
     auto denials = load_denials(file);
-    if (!denials) return tl::unexpected(denials.error());
-    return LocalDenials(file, std::move(*denials));
+    if (denials) return {file, std::move(*denials)};
+    LocalDenials unknown(file, {});
+    unknown.problem_ = std::move(denials.error());
+    return unknown;
 }
 
 Result<bool> LocalDenials::set(DenialKind kind, const std::string& id, bool shut) {
+    if (problem_) return tl::unexpected(*problem_);
     Denials next = denials_;
     auto& list = list_of(next, kind);
     if (shut ? !list.insert(id).second : list.erase(id) == 0) return false;

@@ -16,10 +16,15 @@ enum class DenialKind { approval, engineer, account };
 
 class LocalDenials {
   public:
-    // `state`: the state folder. Error: the file can't be read, or is of a newer format.
-    [[nodiscard]] static Result<LocalDenials> load(const std::string& state);
+    // `state`: the state folder. A file that can't be read, or is of a newer format, shuts no door:
+    // problem().
+    [[nodiscard]] static LocalDenials load(const std::string& state);
 
-    // Shuts or opens a door; it takes effect only once it is on disk. false: it was so already.
+    // Why it isn't known which doors are shut; no approval may count meanwhile.
+    [[nodiscard]] const std::optional<Error>& problem() const { return problem_; }
+
+    // Shuts or opens a door; it takes effect only once it is on disk. false: it was so already. Error: it
+    // can't be written, or what is there could not be read.
     [[nodiscard]] Result<bool> set(DenialKind kind, const std::string& id, bool shut);
 
     [[nodiscard]] const Denials& all() const { return denials_; }
@@ -32,6 +37,7 @@ class LocalDenials {
 
     std::string file_;
     Denials denials_;
+    std::optional<Error> problem_;
 };
 
 } // namespace escort

@@ -3,6 +3,8 @@
 #include "temp_folder.h"
 
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <utility>
 
 using namespace escort;
 using escort::test::TempFolder;
@@ -73,7 +75,7 @@ TEST_CASE("settings: every key that works now") {
         "[approvals, presence],\n"
         "     accounts: ['az*'], revokes_for: []}\n"
         "  - {iss: other, keys: [o.pem], revokes_for: ['https://broker.example.gov']}\n"
-        "paths: {policies: /a, trust: /b, breakglass: /c, spool: /d, state: /e, run: /f, pins: /g}\n"
+        "paths: {policies: /a, trust: /b, breakglass: /c, spool: /d, state: /e, run: /f, pins: /g, outbox: /h}\n"
         "mode_override: observe\n"
         "tier: {require: deny}\n"
         "hooks: tracepoints\n"
@@ -94,6 +96,7 @@ TEST_CASE("settings: every key that works now") {
     CHECK(settings.issuers->at(1).revokes_for == std::vector<std::string>{"https://broker.example.gov"});
     CHECK(settings.paths.policies == "/a");
     CHECK(settings.paths.pins == "/g");
+    CHECK(settings.paths.outbox == "/h");
     CHECK(settings.mode_override == Mode::observe);
     CHECK(settings.required_tier == RequiredTier::deny);
     CHECK(settings.hooks == Hooks::tracepoints);
@@ -317,4 +320,42 @@ TEST_CASE("settings: sources that can't be") {
           "s.yaml:2:10: error: courier.sources: 65 addresses, with one for each group, are more than 64");
     CHECK(host.complaint("courier: {stale_after: 0s}\n") ==
           "s.yaml:1:24: error: courier.stale_after must be at least 1 s");
+}
+
+TEST_CASE("settings: a start with invalid ones goes on with the last valid ones, and says so") {
+    const Host host;
+    const std::string path = host.folder.path("s.yaml"), kept = host.folder.path("kept.yaml");
+    const SettingsSources sources{host.folder.path("machine-id"), true};
+    const auto start = [&](const std::string& keep) {
+        Diagnostics out;
+        auto started = settings_to_start(path, keep, sources, out);
+        return std::pair(std::move(started), out.size());
+    };
+
+    host.folder.write("s.yaml", "versoin: 1\n");
+    CHECK_FALSE(start(kept).first); // none were kept yet
+
+    host.folder.write("s.yaml", "version: 1\nhost_id: i-1\n");
+    auto [good, complaints] = start(kept);
+    REQUIRE(good);
+    CHECK_FALSE(good->problem);
+    CHECK(complaints == 0);
+
+    host.folder.write("s.yaml", "versoin: 1\n");
+    CHECK_FALSE(start("").first);
+    auto [last, why] = start(kept);
+    REQUIRE(last);
+    CHECK(last->settings.host_id == "i-1");
+    CHECK(last->problem->text() == path + ": is invalid; the last valid settings are in force");
+    CHECK(why > 0);
+
+    std::filesystem::remove(path); // says nothing: all defaults, and these are the last then
+    REQUIRE(start(kept).first);
+    host.folder.write("s.yaml", "versoin: 1\n");
+    CHECK(start(kept).first->settings.host_id == kMachineId);
+
+    host.folder.write("s.yaml", "version: 1\n");
+    const auto unkept = start(host.folder.path("nowhere/kept.yaml")).first;
+    REQUIRE(unkept);
+    CHECK(unkept->problem);
 }

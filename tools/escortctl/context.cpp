@@ -25,8 +25,12 @@ Outcome<nlohmann::json> Context::ask(const std::string& request, nlohmann::json 
     std::string path = socket_;
     if (path.empty()) {
         const auto where = places();
-        if (!where) return tl::unexpected<Failure>(where.error());
-        path = where->socket;
+        if (where)
+            path = where->socket;
+        else if (config_ == kSettingsFile)
+            path = Paths().run + "/control.sock"; // a daemon on its last valid settings says so itself
+        else
+            return tl::unexpected<Failure>(where.error());
     }
     auto client = control::Client::connect(path);
     if (!client) return tl::unexpected<Failure>(client.error());
