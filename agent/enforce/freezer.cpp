@@ -4,7 +4,6 @@
 #include "enforce/cgroup.h"
 
 #include <algorithm>
-#include <optional>
 
 namespace escort {
 
@@ -16,12 +15,42 @@ constexpr std::uint64_t kTurnsNs = 30'000'000;
 // A hook of the kernel programs may have sent its SIGSTOP just before the verdict was lifted.
 constexpr unsigned kWakePasses = 3;
 
-std::uint32_t count_processes(const std::vector<escort_task>& tasks) {
+using Tasks = std::vector<escort_task>;
+
+std::uint32_t count_processes(const Tasks& tasks) {
     std::set<StartedProcess> all;
     for (const auto& task : tasks)
         if ((task.flags & ESCORT_TASK_GONE) == 0) all.emplace(task.start_ns, task.tgid);
     return static_cast<std::uint32_t>(all.size());
 }
+
+// The tasks of sessions that are looked at in one turn: of a few by a pass over all tasks for each, which
+// names only that session's; of more by one pass for all.
+class Looks {
+  public:
+    Looks(const KernelState& state, std::size_t sessions) : state_(state), apart_(sessions <= kLooksApart) {
+        if (apart_) return;
+        auto all = state.labelled(0);
+        failed_ = !all;
+        if (all)
+            for (const auto& task : *all)
+                tasks_[task.id].push_back(task);
+    }
+    // Nothing: the kernel could not be asked now.
+    [[nodiscard]] std::optional<Tasks> of(std::uint64_t id) {
+        if (failed_) return std::nullopt;
+        if (!apart_) return std::move(tasks_[id]);
+        auto tasks = state_.labelled(id);
+        return tasks ? std::optional(std::move(*tasks)) : std::nullopt;
+    }
+
+  private:
+    static constexpr std::size_t kLooksApart = 4;
+    const KernelState& state_;
+    bool apart_;
+    bool failed_ = false;
+    std::map<std::uint64_t, Tasks> tasks_;
+};
 
 // The session's verdict with a flag set or cleared; nothing when it has none any more, or is dead.
 void set_flag(const KernelState& state, std::uint64_t id, bool frozen) {
@@ -55,7 +84,10 @@ void Freezer::freeze(std::uint64_t id, Done done, std::chrono::microseconds lead
     held.since_ns = boot_ns();
     held.begin_ns = held.since_ns + static_cast<std::uint64_t>(lead.count()) * 1000;
     pause_us_ = kFirstPauseUs;
-    if (lead.count() <= 0) begin(id, held); // `held` may be gone after this
+    if (lead.count() <= 0) {
+        begin(id, held, look(id));
+        pass(id, held, look(id)); // `held` may be gone after this
+    }
     arm();
 }
 
@@ -67,22 +99,24 @@ void Freezer::adopt(std::uint64_t id) {
     found->second.phase = Phase::stopping;
     set_flag(state_, id, true);
     pause_us_ = kFirstPauseUs;
-    pass(id, found->second);
+    pass(id, found->second, look(id));
     arm();
+}
+
+std::optional<Freezer::Tasks> Freezer::look(std::uint64_t id) const {
+    return Looks(state_, 1).of(id);
 }
 
 // What stands before the verdict is set was stopped by the user (or his debugger); what stands after it may
 // have been stopped by the kernel programs.
-void Freezer::begin(std::uint64_t id, Held& held) {
-    const auto before = state_.labelled(id);
+void Freezer::begin(std::uint64_t id, Held& held, const std::optional<Tasks>& before) {
     if (before) held.users = standing(*before, [](const escort_task&) { return false; }).stopped;
     set_flag(state_, id, true);
     held.phase = Phase::stopping;
-    pass(id, held);
 }
 
 // Freezes the cgroups that are the session's alone, each the first time it is seen.
-void Freezer::take_cgroups(std::uint64_t id, Held& held, const std::vector<escort_task>& tasks) {
+void Freezer::take_cgroups(std::uint64_t id, Held& held, const Tasks& tasks) {
     for (const auto& task : tasks) {
         if ((task.flags & ESCORT_TASK_GONE) != 0 || held.cgroups.contains(task.cgroup_id) ||
             held.foreign.contains(task.cgroup_id))
@@ -93,7 +127,7 @@ void Freezer::take_cgroups(std::uint64_t id, Held& held, const std::vector<escor
             auto cgroup = FrozenCgroup::start(*folder, loop_, [this, id] {
                 if (const auto found = held_.find(id);
                     found != held_.end() && found->second.phase == Phase::stopping)
-                    pass(id, found->second);
+                    pass(id, found->second, look(id));
             });
             if (cgroup) {
                 held.cgroups.emplace(task.cgroup_id, std::move(*cgroup));
@@ -104,8 +138,7 @@ void Freezer::take_cgroups(std::uint64_t id, Held& held, const std::vector<escor
     }
 }
 
-void Freezer::pass(std::uint64_t id, Held& held) {
-    const auto tasks = state_.labelled(id);
+void Freezer::pass(std::uint64_t id, Held& held, const std::optional<Tasks>& tasks) {
     if (!tasks) return; // again at the next timer
     take_cgroups(id, held, *tasks);
     const auto now =
@@ -146,7 +179,7 @@ std::size_t Freezer::thaw(std::uint64_t id) {
     set_flag(state_, id, false);
     Thawed& thawed = thawed_[id];
     thawed = {std::move(held.users), 0};
-    wake_pass(id, thawed, std::move(held.sent));
+    wake_pass(id, thawed, look(id), std::move(held.sent));
     for (const auto& [cgroup, frozen] : held.cgroups)
         frozen->thaw();
     for (const auto& done : held.waiting)
@@ -156,9 +189,9 @@ std::size_t Freezer::thaw(std::uint64_t id) {
     return held.processes;
 }
 
-void Freezer::wake_pass(std::uint64_t id, Thawed& thawed, std::set<StartedProcess> also) {
+void Freezer::wake_pass(std::uint64_t id, Thawed& thawed, const std::optional<Tasks>& tasks,
+                        std::set<StartedProcess> also) {
     thawed.passes++;
-    const auto tasks = state_.labelled(id);
     const auto stopped = tasks ? standing(*tasks, [](const escort_task&) { return false; }).stopped
                                : std::set<StartedProcess>{};
     for (const auto& process : stopped)
@@ -197,21 +230,21 @@ int Freezer::on_timer(sd_event_source*, std::uint64_t, void* self) {
 
 // Callers may freeze, thaw or forget from within: each session is looked up again.
 void Freezer::run() {
-    std::vector<std::uint64_t> ids;
-    for (const auto& [id, held] : held_)
-        ids.push_back(id);
+    std::vector<std::uint64_t> due, begun;
     const std::uint64_t now = boot_ns();
-    for (const auto id : ids) {
-        const auto found = held_.find(id);
-        if (found == held_.end()) continue;
-        Held& held = found->second;
-        if (held.phase == Phase::lead && held.begin_ns <= now)
-            begin(id, held);
-        else if (held.phase != Phase::lead)
-            pass(id, held);
-    }
+    for (const auto& [id, held] : held_)
+        if (held.phase == Phase::lead && held.begin_ns <= now) due.push_back(id);
+    Looks before(state_, due.size());
+    for (const auto id : due)
+        begin(id, held_.at(id), before.of(id));
+    for (const auto& [id, held] : held_)
+        if (held.phase != Phase::lead) begun.push_back(id);
+    Looks looks(state_, begun.size() + thawed_.size());
+    for (const auto id : begun)
+        if (const auto found = held_.find(id); found != held_.end() && found->second.phase != Phase::lead)
+            pass(id, found->second, looks.of(id));
     for (auto& [id, thawed] : thawed_)
-        wake_pass(id, thawed);
+        wake_pass(id, thawed, looks.of(id));
     std::erase_if(thawed_, [](const auto& thawed) { return thawed.second.passes > kWakePasses; });
 }
 

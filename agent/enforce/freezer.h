@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <systemd/sd-event.h>
 #include <vector>
 
@@ -71,6 +72,7 @@ class Freezer {
     [[nodiscard]] std::uint32_t verdict_flag(std::uint64_t id) const;
 
   private:
+    using Tasks = std::vector<escort_task>;
     enum class Phase { lead, stopping, still };
     struct Held {
         Phase phase = Phase::lead;
@@ -91,11 +93,14 @@ class Freezer {
     };
 
     static int on_timer(sd_event_source* source, std::uint64_t, void* self);
-    void begin(std::uint64_t id, Held& held);
-    void pass(std::uint64_t id, Held& held);
-    void take_cgroups(std::uint64_t id, Held& held, const std::vector<escort_task>& tasks);
+    // Its tasks now; nothing: the kernel could not be asked.
+    [[nodiscard]] std::optional<Tasks> look(std::uint64_t id) const;
+    void begin(std::uint64_t id, Held& held, const std::optional<Tasks>& before);
+    void pass(std::uint64_t id, Held& held, const std::optional<Tasks>& tasks);
+    void take_cgroups(std::uint64_t id, Held& held, const Tasks& tasks);
     void reported(std::uint64_t id, Held& held, std::uint32_t moving);
-    void wake_pass(std::uint64_t id, Thawed& thawed, std::set<StartedProcess> also = {});
+    void wake_pass(std::uint64_t id, Thawed& thawed, const std::optional<Tasks>& tasks,
+                   std::set<StartedProcess> also = {});
     void run();
     void arm();
 

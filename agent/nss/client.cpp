@@ -2,6 +2,7 @@
 
 #include "nss/helper.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
@@ -17,6 +18,13 @@ constexpr int kReapAtEndMs = 100; // how long the destructor waits for a killed 
 
 NssClient& client_of(void* self) {
     return *static_cast<NssClient*>(self);
+}
+
+// A login waits for a name, an operator for a reload's accounts. Any tenant with subordinate uids can have
+// thousands of numbers asked for.
+int rank_of(const NssQuestion& question) {
+    if (std::holds_alternative<NameQuestion>(question)) return 0;
+    return std::holds_alternative<AccountsQuestion>(question) ? 1 : 2;
 }
 
 } // namespace
@@ -56,7 +64,11 @@ void NssClient::by_name(const std::string& name, Answer<std::optional<Account>> 
 }
 
 void NssClient::ask(const NssQuestion& question, std::function<void(Result<std::string>)> done) {
-    waiting_.push_back({encode_question(question) + "\n", std::move(done)});
+    const int rank = rank_of(question);
+    const auto waits = waiting_.begin() + (in_flight_ ? 1 : 0);
+    const auto behind =
+        std::find_if(waits, waiting_.end(), [rank](const Request& r) { return r.rank > rank; });
+    waiting_.insert(behind, {rank, encode_question(question) + "\n", std::move(done)});
     pump_later();
 }
 

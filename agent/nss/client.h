@@ -20,10 +20,10 @@ struct NssClientOptions {
     std::uint64_t timeout_us = 2'000'000;                          // from sending a request to its answer
 };
 
-// Requests are answered one after the other; a helper that hangs, ends or doesn't answer with one line
-// costs the request in flight (its callback gets an error) and is replaced for the next. Use a second client
-// where a short question must not wait behind a long one. Callbacks run from the loop, never from within a
-// call, and must not destroy the client; those still waiting when it is destroyed are dropped.
+// Requests are answered one after the other, names before accounts before uids; a helper that hangs, ends or
+// doesn't answer with one line costs the request in flight (its callback gets an error) and is replaced for
+// the next. Callbacks run from the loop, never from within a call, and must not destroy the client; those
+// still waiting when it is destroyed are dropped.
 class NssClient {
   public:
     template <typename T>
@@ -45,6 +45,7 @@ class NssClient {
     };
     using Source = std::unique_ptr<sd_event_source, Unref>;
     struct Request {
+        int rank = 0; // lower ones first
         std::string line;
         std::function<void(Result<std::string>)> done;
     };

@@ -4,12 +4,14 @@
 #include "enforce/ender.h"
 #include "enforce/freezer.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -193,6 +195,57 @@ TEST_CASE("freeze: 200 processes of a session stand soon, and go on; nobody else
         CHECK(ground.turn(2000ms, [&] { return ground.shared->ticks[i] > before; }));
     }
     CHECK(told.size() == 1);
+}
+
+// As many as are looked at by one pass over the tasks, not one pass each.
+TEST_CASE("freeze: sessions that freeze together stand each by itself, and the one beside them goes on") {
+    constexpr std::size_t kSessions = 8;
+    Ground ground;
+    std::vector<std::unique_ptr<Child>> children;
+    for (std::size_t i = 0; i < kSessions; ++i)
+        children.push_back(std::make_unique<Child>([&ground, i] {
+            become(kSupport);
+            if (i == 1) raise(SIGSTOP); // its user's own stop
+            count(ground.shared->ticks[i]);
+        }));
+    REQUIRE(ground.turn(10s, [&] { return ground.kernel.state.sessions().size() == kSessions; }));
+    const auto session_of = [&](std::size_t i) -> std::uint64_t {
+        const auto tasks = ground.kernel.state.labelled(0);
+        for (const auto& task : *tasks)
+            if (task.tgid == static_cast<std::uint32_t>(children[i]->pid())) return task.id;
+        return 0;
+    };
+    std::vector<std::uint64_t> ids;
+    for (std::size_t i = 0; i < kSessions; ++i)
+        ids.push_back(session_of(i));
+    REQUIRE(std::count(ids.begin(), ids.end(), 0U) == 0);
+    REQUIRE(ground.turn(10s, [&] { return ground.shared->ticks[0] > 0 && ground.shared->ticks[7] > 0; }));
+
+    Freezer freezer(ground.kernel.state, ground.loop);
+    std::size_t told = 0;
+    freezer.on_frozen = [&](const Frozen& frozen) { told += frozen.processes == 1 && frozen.moving == 0; };
+    for (std::size_t i = 0; i + 1 < kSessions; ++i) // but the last
+        freezer.freeze(ids[i]);
+    REQUIRE(ground.turn(2000ms, [&] { return told == kSessions - 1; }));
+    const auto ticks = [&](std::size_t i) { return ground.shared->ticks[i].load(); };
+    const std::uint64_t beside = ticks(kSessions - 1), still = ground.ticks() - beside;
+    kill(children[0]->pid(), SIGCONT); // upkeep stops it again
+    ground.turn(150ms);
+    const std::uint64_t woken = ticks(0);
+    ground.turn(150ms);
+    CHECK(ticks(0) == woken);
+    CHECK(ticks(kSessions - 1) > beside);
+    CHECK(ground.ticks() - ticks(kSessions - 1) - still <= 4); // what the woken one did
+
+    for (std::size_t i = 0; i + 1 < kSessions; ++i)
+        freezer.thaw(ids[i]);
+    for (std::size_t i = 0; i + 1 < kSessions; ++i) {
+        const std::uint64_t before = ticks(i);
+        if (i == 1) continue;
+        CHECK(ground.turn(2000ms, [&] { return ticks(i) > before; }));
+    }
+    ground.turn(100ms);
+    CHECK(ticks(1) == 0);
 }
 
 TEST_CASE("freeze: what another session of the account wakes is stopped again") {

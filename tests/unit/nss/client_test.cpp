@@ -126,6 +126,22 @@ TEST_CASE("nss: what waits behind a request that fails is still answered") {
     loop.run_until([&] { return failed == 3; });
 }
 
+TEST_CASE("nss: a flood of uids holds up neither a login nor a reload") {
+    Loop loop;
+    NssClient client(loop.get(),
+                     shell("while read -r line <&3; do echo '{\"account\":null}' >&3; done", 5'000'000));
+    std::string order;
+    for (int i = 0; i < 100; ++i)
+        client.by_uid(1, [&](const auto&) { order += 'u'; });
+    loop.run_until([&] { return !order.empty(); }); // another is in flight now, or will be next
+    client.accounts({}, [&](const auto&) { order += 'a'; });
+    client.by_name("somebody", [&](const auto&) { order += 'n'; });
+    loop.run_until([&] { return order.size() == 102; });
+    CHECK(order.find('n') <= 3);
+    CHECK(order.find('a') == order.find('n') + 1);
+    CHECK(std::count(order.begin(), order.end(), 'u') == 100);
+}
+
 TEST_CASE("nss: helpers that end, talk nonsense, or aren't there") {
     struct Row {
         NssClientOptions options;
