@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "kernel/clock.h"
 
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <csignal>
 #include <doctest/doctest.h>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace escort;
 using namespace escort::test;
@@ -178,4 +180,29 @@ TEST_CASE("clock: it goes on with the next daemon's programs, and counts whom it
     CHECK(clock->carrier != 0);
     CHECK_FALSE(stands_still(*clock, ClockKind::timer, boot_ns()));
     CHECK(stands_still(*clock, ClockKind::timer, boot_ns() + 3'000 * kMs));
+}
+
+TEST_CASE("clock: one that was stopped is wound again; one that is late for once isn't taken for stopped") {
+    Kernel kernel;
+    kernel.rules(60'000);
+    if (kernel.programs.clock() == ClockKind::samples) return;
+    const int map = kernel.programs.map("clock");
+    const auto late = [&] { return stands_still(*read_clock(map), kernel.programs.clock(), boot_ns()); };
+    const auto found = [&] {
+        const auto missing = kernel.programs.repair().missing;
+        return std::count(missing.begin(), missing.end(), "clock");
+    };
+    CHECK(found() == 0);
+    bpf_map_info info{};
+    std::uint32_t size = sizeof info;
+    REQUIRE(bpf_obj_get_info_by_fd(map, &info, &size) == 0);
+    std::vector<char> value(info.value_size);
+    const std::uint32_t zero = 0;
+    REQUIRE(bpf_map_lookup_elem(map, &zero, value.data()) == 0);
+    REQUIRE(bpf_map_update_elem(map, &zero, value.data(), BPF_ANY) == 0); // cancels the timer in it
+    REQUIRE((eventually(late) || eventually(late)));                      // four ticks
+    CHECK(found() == 0); // so late it could be after a sleep of the machine
+    CHECK(found() == 1);
+    REQUIRE(eventually([&] { return !late(); }));
+    CHECK(found() == 0);
 }
