@@ -166,6 +166,7 @@ class Sessions {
     // Of its account or unit, first, and of the accounts that it has turned into.
     [[nodiscard]] std::vector<const Policy*> policies_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<const escort_task*>& tasks);
+    [[nodiscard]] std::string listed_unit(const std::vector<const escort_task*>& tasks) const;
     void find_entered(Session& session, const std::vector<const escort_task*>& tasks);
     [[nodiscard]] bool is_over(std::uint64_t id, bool counted);
     void mark_attacker(Session& session);

@@ -38,7 +38,8 @@ void Sessions::finish(const Ended& ended) {
 
     SessionRecord record = record_of(*session);
     if (killed && !session->refused_at_birth) record.latency_us = ended.elapsed_ns / 1000;
-    if (!session->policy.empty()) journal_.write(killed ? session_killed(record) : session_ended(record));
+    if (killed) journal_.write(session_killed(record));
+    if (!killed && !session->policy.empty()) journal_.write(session_ended(record)); // else it was released
     const std::string account = session->account;
     freezer_.forget(ended.id);
     count_use(approval_in_use(*session), -1);

@@ -77,6 +77,15 @@ Session Sessions::describe(std::uint64_t id, const escort_session& facts,
     return session;
 }
 
+// The listed unit that one of the tasks stands in: the eldest may have just gone, root have moved itself
+// away.
+std::string Sessions::listed_unit(const std::vector<const escort_task*>& tasks) const {
+    for (const auto* task : tasks)
+        if (const auto unit = unit_of(task->tgid); !unit.empty() && rulebook_.governed_unit(unit))
+            return unit;
+    return "";
+}
+
 void Sessions::found(std::uint64_t id, const escort_session& facts,
                      const std::vector<const escort_task*>& tasks) {
     const escort_task* task = eldest(tasks);
@@ -88,7 +97,9 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
         return ended_unseen(id, facts, kept->second);
     }
     std::string unit;
-    if (entry == Entry::unit) unit = kept != restored_.end() ? kept->second.unit : unit_of(task->tgid);
+    if (entry == Entry::unit) {
+        unit = kept != restored_.end() ? kept->second.unit : listed_unit(tasks);
+    }
     const auto governed = unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(unit);
     const auto verdict = kernel_.verdict(id);
     Session session = describe(id, facts, governed, unit);
@@ -119,6 +130,11 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
         if (attackers_.erase(id) != 0) added.verdict.reason = Reason::restricted;
         added.verdict.reasons = {added.verdict.reason};
         end(added);
+        return;
+    }
+    if (entry == Entry::unit && unit.empty()) {
+        // Whose it is can't be found out any more; where the kernel only watches it, it goes on so.
+        if (verdict && (verdict->flags & ESCORT_VERDICT_OBSERVE) == 0) deny(added, Reason::unproven);
         return;
     }
     judge(added);

@@ -128,6 +128,24 @@ def test_approved_it_runs_and_dies_with_the_approval(host, agent, broker, denied
     assert not host.exists(CANARY)
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_found_by_a_daemon_that_knows_nothing_of_it(host, agent, broker, denied, moved):
+    """Its cgroup says whose it is. One that has left that, as root can, is nobody's, and ends."""
+    jti = approve(broker)
+    move = "mkdir -p /sys/fs/cgroup/elsewhere && echo $$ >/sys/fs/cgroup/elsewhere/cgroup.procs\n" if moved else ""
+    host.write("/root/long", f"#!/bin/sh\n{move}exec sleep 7104\n", 0o755)
+    ask(host, {"argv": ["/root/long"], "stay": True})
+    session, = wait_for(lambda: product.sessions(host, UNIT), 10, "the session")
+    wait_for(lambda: host.run("pgrep -f '^sleep 7104$'", check=False).ok, 10, "the script's process")
+    host.run("systemctl stop escortd && rm /var/lib/escortd/state/sessions.json && systemctl start escortd")
+    wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
+    if moved:
+        assert denied("session_killed", session=session["id"])[0]["ESCORT_REASON"] == "unproven"
+        assert not host.run("pgrep -f '^sleep 7104$'", check=False).ok
+    else:
+        assert [each["id"] for each in product.sessions(host, UNIT) if each["approval"] == jti] == [session["id"]]
+
+
 def test_approved_every_way_works(host, agent, broker):
     approve(broker)
     for name in ("a script", "sh script", "sh -c", "a program without a name"):
