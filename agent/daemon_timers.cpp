@@ -207,12 +207,7 @@ void Daemon::end_the_dead() {
     if (dead.empty()) return;
     hear_ring();
     for (const auto id : dead)
-        if (agent_.sessions->end_attacker(id))
-            agent_.journal->write(tamper("kernel",
-                                         "session " + session_name(id) +
-                                             " is ended: the kernel programs have seen it attack, and what "
-                                             "they told of it was lost",
-                                         "`escortctl session " + session_name(id) + "` says who it was"));
+        agent_.sessions->end_unheard_attacker(id);
 }
 
 // Somebody has unmounted it. The daemon sees the host's mounts and can make none: PID 1 does, by a unit of

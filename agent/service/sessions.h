@@ -104,6 +104,8 @@ class Sessions {
     std::vector<std::string> end_suspects();
     // Ends this one for an attack. false: it is only watched, or has ended.
     bool end_attacker(std::uint64_t id);
+    // Ends one that the kernel has marked dead for an attack, where the word of it was lost.
+    void end_unheard_attacker(std::uint64_t id);
     // Ends every enforced session that is just now asking PID 1 for something (systemctl waits for its
     // answer): for the moment at which the agent is told to stop. Their names; they are dead when this
     // returns.
@@ -170,6 +172,7 @@ class Sessions {
     void find_entered(Session& session, const std::vector<const escort_task*>& tasks);
     [[nodiscard]] bool is_over(std::uint64_t id, bool counted);
     void mark_attacker(Session& session);
+    void tell_unheard_attack(std::uint64_t id);
     void finish_unseen(Session& session);
     void ended_unseen(std::uint64_t id, const escort_session& facts, const KeptSession& kept);
     void judge(Session& session);

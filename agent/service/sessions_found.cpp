@@ -175,7 +175,9 @@ bool Sessions::is_over(std::uint64_t id, bool counted) {
 // Live for us, dead for the kernel: it attacked, and we have not heard of it.
 void Sessions::mark_attacker(Session& session) {
     if (session.stage != Stage::live || session.refused_at_birth) return;
-    if (is_dead(kernel_.verdict(session.id))) mark_killed(session, Reason::restricted);
+    if (!is_dead(kernel_.verdict(session.id))) return;
+    mark_killed(session, Reason::restricted);
+    tell_unheard_attack(session.id);
 }
 
 // No event told of its end. What the kernel did to it is in its verdict.

@@ -50,6 +50,18 @@ void Sessions::tampered(const escort_event& event) {
     if (!known && kernel_.session(event.id)) attackers_.insert(event.id);
 }
 
+void Sessions::tell_unheard_attack(std::uint64_t id) {
+    journal_.write(tamper("kernel",
+                          "session " + session_name(id) +
+                              " is ended: the kernel programs have seen it attack, and what they told of it "
+                              "was lost",
+                          "`escortctl session " + session_name(id) + "` says who it was"));
+}
+
+void Sessions::end_unheard_attacker(std::uint64_t id) {
+    if (end_attacker(id)) tell_unheard_attack(id);
+}
+
 bool Sessions::end_attacker(std::uint64_t id) {
     Session* session = table_.find(id);
     if (session == nullptr || !enforced(*session)) return false;

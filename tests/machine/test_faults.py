@@ -275,6 +275,27 @@ def test_lifecycle_ring_flooded(host, programs, session):
     dead_at_birth(host)
 
 
+def test_an_attack_whose_event_was_lost(host, programs, logins, denied):
+    """The kernel ends the session that signals the agent; that it was for this is found in the map."""
+    product.approve(host, ACCOUNT)
+    login = host.login(ACCOUNT, "exec sudo bash")
+    logins(login)
+    login.say("echo ready")
+    assert login.process.stdout.readline() == "ready\n"
+    session, = product.sessions(host, ACCOUNT)
+    pid = main_pid(host)
+    host.run(["kill", "-STOP", pid])
+    try:
+        storm(host, 2600)
+        login.say(f"kill -WINCH {pid}")
+        wait_for(lambda: not host.processes(ACCOUNT), 10, "the session's end by the kernel")
+    finally:
+        host.run(["kill", "-CONT", pid])
+    killed = denied("session_killed", session=session["id"])[0]
+    assert killed["ESCORT_REASON"] == "restricted", killed
+    assert [each for each in denied("tamper") if session["id"] in each["MESSAGE"]], "a word of the attack"
+
+
 def test_exec_flood_in_a_session(host, denied):
     """threats.md A6: verdicts, and the session's own end, are not held up."""
     approval = product.approve(host, ACCOUNT)
@@ -327,6 +348,14 @@ def test_sessions_whose_end_was_lost_are_not_live_for_ever(host, full_table):
     # Else this test shows nothing.
     wait_for(lambda: [entry for entry in host.journal("events_dropped", after=begin) if "kernel programs" in entry["MESSAGE"]],
              30, "a word of the ends that were lost")
+
+
+def test_a_daemon_that_starts_with_a_full_table(host, full_table):
+    """It is ready long before systemd gives up on it (TimeoutStartSec), knows them all, and enforces."""
+    host.run("systemctl restart escortd", timeout=60)
+    wait_for(lambda: host.ask("status")["sessions"] == ROOM, 20, "all sessions")
+    assert host.run("systemctl show escortd -P NRestarts").out.strip() == "0"
+    dead_at_birth(host)
 
 
 def test_as_many_sessions_as_the_table_holds(host, full_table, denied):
