@@ -31,6 +31,21 @@ Fd sealed_copy(const std::string& datagram) {
     return file;
 }
 
+// So much of the queue a record may find full. What sessions run, and what strangers put into the spool, must
+// not push verdicts out; verdicts, which a flood of refused starts makes, must not push out what is rare.
+std::size_t quarters_of(Event event) {
+    switch (event) {
+    case Event::session_exec:
+    case Event::document_refused:
+        return 2;
+    case Event::tamper:
+    case Event::agent_degraded:
+        return 4;
+    default:
+        return 3;
+    }
+}
+
 } // namespace
 
 Journal::Journal(Context context, std::string socket_path)
@@ -53,12 +68,9 @@ bool Journal::write(const Record& record) {
     std::string datagram = encode(record, context_);
     flush(); // what waits goes first
     if (queue_.empty() && send(datagram) == Sent::yes) return true;
-    // What sessions run, and what strangers put into the spool, may fill half of the queue: the other half is
-    // for verdicts.
-    const std::size_t share =
-        record.event == Event::session_exec || record.event == Event::document_refused ? 2 : 1;
-    const bool full =
-        queue_.size() >= kQueueRecords / share || queue_bytes_ + datagram.size() > kQueueBytes / share;
+    const std::size_t quarters = quarters_of(record.event);
+    const bool full = queue_.size() >= kQueueRecords / 4 * quarters ||
+                      queue_bytes_ + datagram.size() > kQueueBytes / 4 * quarters;
     if (full) {
         ++dropped_;
         ++dropped_unreported_;

@@ -7,8 +7,9 @@
 // until the socket has room again (a timer besides, for when there is no journald). Both are watched only
 // while something waits. Whoever has much to write (sessions' execs) stops while something waits, and goes on
 // when on_drained says so. What finds the queue full (a
-// session_exec or document_refused: half full, so that nobody can push verdicts out) is counted, and the
-// count is reported by an `events_dropped` record once the queue has drained.
+// session_exec or document_refused: half full, so that nobody can push verdicts out; verdicts: three quarters
+// full, so that a flood of them leaves room for `tamper` and `agent_degraded`) is counted, and the count is
+// reported by an `events_dropped` record once the queue has drained.
 #pragma once
 
 #include "base/fd.h"
