@@ -94,9 +94,9 @@ void Daemon::changed_by(const FolderChange& change) {
     if (!change.folder.starts_with(agent_.settings.paths.state)) return;
     const std::string who = "process " + std::to_string(change.pid);
     if (change.pidfd.valid() || !agent_.sessions)
-        agent_.journal->write(
-            tamper("state", file + " was changed by " + who + ", which is of no support session",
-                   "find out who did it; what is in memory is in force, and is written again"));
+        agent_.journal->write(tamper(
+            "state", file + " was changed by " + who + ", which is of no support session",
+            "find out who did it; what is in memory is in force, and is written again sooner or later"));
     else
         told_of_tampering("state", file + " was changed by " + who + ", which has gone");
     save_sessions();

@@ -13,13 +13,10 @@ namespace {
 constexpr std::uint64_t kNumbersReserved = 1024;   // session numbers, so that state isn't written for each
 constexpr std::uint64_t kNumbersUnused = 1U << 31; // from here on: far beyond what a boot gives out
 
-// Without keys no document counts; one that is there soon counts by a reload.
-TrustSet trust_or_none(const Paths& paths) {
-    auto trust = load_trust({paths.trust, paths.breakglass});
-    if (trust) return std::move(*trust);
+// No key at all, and why.
+TrustSet no_trust(const Error& why) {
     TrustSet none;
-    const Error& error = trust.error();
-    none.problems.push_back({Severity::error, {error.where, 0, 0}, error.why, error.hint});
+    none.problems.push_back({Severity::error, {why.where, 0, 0}, why.why, why.hint});
     return none;
 }
 
@@ -32,10 +29,11 @@ Status Daemon::start_state() {
         return fail_errno(settings.paths.run, "create", errno);
     ::mkdir(settings.paths.state.c_str(), 0700); // where it can't be, what reads and writes there says so
     agent_.denials = std::make_unique<LocalDenials>(LocalDenials::load(settings.paths.state));
+    const auto trust = load_trust({settings.paths.trust, settings.paths.breakglass});
     agent_.store =
         std::make_unique<Store>(StorePaths{settings.paths.spool, settings.paths.state},
                                 LedgerSettings{settings.host_id, settings.groups, settings.stale_grace_s},
-                                trust_or_none(settings.paths), settings.issuers);
+                                trust ? *trust : no_trust(trust.error()), settings.issuers);
     const auto loaded = load_documents();
     agent_.time = std::make_unique<Timekeeper>(agent_.store->time());
     agent_.started = agent_.time->now().trusted;
@@ -58,6 +56,7 @@ Status Daemon::start_state() {
         else
             agent_.health->degrade("trust", again.error().text(), "check trust.d");
     };
+    if (!trust) agent_.documents->wait_for_keys();
     agent_.documents->tell_kept(loaded.problems);
     auto boot = boot_number();
     if (!boot) return tl::unexpected(boot.error());

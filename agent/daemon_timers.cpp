@@ -109,6 +109,8 @@ void Daemon::tick() {
         activity_->tick(now.boot_ns);
     }
     if (ticks_ % kTicksToSave == 0) {
+        const auto& conditions = agent_.health->conditions();
+        if (conditions.contains("principals") || conditions.contains("state: principals")) tell_gate();
         agent_.documents->scan(); // what could not be persisted, or was missed
         if (auto saved = agent_.store->save_time(now); !saved)
             agent_.health->degrade("state: time", saved.error().text(),

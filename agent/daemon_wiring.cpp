@@ -58,7 +58,7 @@ void Daemon::rules_changed(Changed what) {
         if (what == Changed::accounts) look_up(agent_.sessions->adopt());
     }
     if (what == Changed::accounts) {
-        tell_gate();
+        start_gate();
         mask_user_managers();
     }
     arm_deadline();
@@ -78,8 +78,10 @@ void Daemon::push_rules() {
 }
 
 void Daemon::start_gate() {
+    // Who is support is what the last boot's file says then: refused as when the daemon is down.
+    if (!agent_.policies->known()) return;
     tell_gate();
-    if (!agent_.sessions) return; // nothing could be labelled: principals are refused as when it is down
+    if (gate_ || !agent_.sessions) return; // nothing could be labelled: refused as when it is down
     gatekeeper_ = std::make_unique<Gatekeeper>(agent_);
     gate::GateSettings settings;
     settings.path = agent_.settings.paths.run + "/gate.sock";
@@ -116,12 +118,14 @@ void Daemon::tell_gate() {
             file.patterns.push_back({user.value, mode(policy)});
     const std::string text = gate::write_principals(file);
     const auto write = [&](const std::string& folder, const char* condition) {
-        if (auto written = write_file_atomically(folder + "/principals", text, 0644); !written)
+        if (auto written = write_file_atomically(folder + "/principals", text, 0644); written)
+            agent_.health->recover(condition);
+        else
             agent_.health->degrade(condition, written.error().text(),
                                    "check space and permissions of the folder");
     };
-    write(agent_.settings.paths.run, "gate");
-    write(agent_.settings.paths.state, "state"); // for the next boot, until the daemon is there
+    write(agent_.settings.paths.run, "principals");
+    write(agent_.settings.paths.state, "state: principals"); // for the next boot, until the daemon is there
 }
 
 UserManagerPaths user_manager_paths(const Settings& settings) {

@@ -1,4 +1,5 @@
 // escortd: starts the daemon, or checks what it would start with.
+#include "base/file.h"
 #include "daemon.h"
 #include "nss/helper.h"
 #include "policy/load.h"
@@ -59,10 +60,9 @@ int main(int argc, char** argv) {
     }
 
     const bool installed = config == escort::kSettingsFile; // no instance in a folder of its own
-    const bool runs = !check_only && !unmask;
+    const std::string kept = installed && !check_only && !unmask ? escort::kKeptSettingsFile : "";
     escort::Diagnostics diagnostics;
-    auto start = escort::settings_to_start(config, installed && runs ? escort::kKeptSettingsFile : "",
-                                           {.may_be_missing = installed}, diagnostics);
+    auto start = escort::settings_to_start(config, kept, {.may_be_missing = installed}, diagnostics);
     print(diagnostics);
     if (!start) return kNotSo;
     auto& settings = start->settings;
@@ -77,6 +77,10 @@ int main(int argc, char** argv) {
             stderr, "escortd: tier.require: deny: not supported yet (this version reaches tier kill)\n");
         return kNotSo;
     }
+    if (!kept.empty() && !start->text.empty())
+        if (auto copied = escort::write_file_atomically(kept, start->text, 0600); !copied)
+            start->problem = {copied.error().where, copied.error().why,
+                              "check space and permissions of the state folder"};
     escort::Daemon daemon(std::move(settings), std::move(start->problem));
     return daemon.run();
 }

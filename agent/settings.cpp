@@ -222,59 +222,45 @@ std::optional<std::string> read_machine_id(const std::string& path, Diagnostics&
     return id;
 }
 
-std::optional<Settings> read_settings(const std::string& path, Diagnostics& out) {
+// `text`: what was read; of a missing file, which says nothing, just the version.
+std::optional<Settings> read_settings(const std::string& path, const SettingsSources& sources,
+                                      std::string& text, Diagnostics& out) {
+    std::error_code error;
+    const bool missing =
+        std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::not_found;
     const auto before = out.size();
-    const auto content = read_yaml_file(path, out);
+    const auto content = missing && sources.may_be_missing ? std::optional<std::string>("version: 1\n")
+                                                           : read_yaml_file(path, out);
     if (!content) return std::nullopt;
     const auto root = parse_yaml(path, *content, out);
     if (!root || !check_shape(path, *root, settings_shape(), out)) return std::nullopt;
     auto settings = Reader(path, *root, out).read();
     if (out.size() != before) return std::nullopt;
+    text = *content;
+    if (!settings.host_id.empty()) return settings;
+    auto machine_id = read_machine_id(sources.machine_id, out);
+    if (!machine_id) return std::nullopt;
+    settings.host_id = std::move(*machine_id);
     return settings;
-}
-
-// A missing file is kept as one that says nothing.
-Status copy_settings(const std::string& path, const std::string& kept) {
-    std::error_code error;
-    std::string text = "version: 1\n";
-    if (std::filesystem::exists(path, error)) {
-        auto read = read_file(path, kYamlBytes);
-        if (!read) return tl::unexpected(read.error());
-        text = std::move(*read);
-    }
-    return write_file_atomically(kept, text, 0600);
 }
 
 } // namespace
 
 std::optional<Settings> load_settings(const std::string& path, const SettingsSources& sources,
                                       Diagnostics& out) {
-    std::error_code error;
-    const bool missing =
-        std::filesystem::symlink_status(path, error).type() == std::filesystem::file_type::not_found;
-    auto settings = missing && sources.may_be_missing ? Settings{} : read_settings(path, out);
-    if (!settings || !settings->host_id.empty()) return settings;
-    auto machine_id = read_machine_id(sources.machine_id, out);
-    if (!machine_id) return std::nullopt;
-    settings->host_id = std::move(*machine_id);
-    return settings;
+    std::string text;
+    return read_settings(path, sources, text, out);
 }
 
 std::optional<StartSettings> settings_to_start(const std::string& path, const std::string& kept,
                                                const SettingsSources& sources, Diagnostics& out) {
-    if (auto settings = load_settings(path, sources, out)) {
-        StartSettings start{std::move(*settings), std::nullopt};
-        if (kept.empty()) return start;
-        if (auto copied = copy_settings(path, kept); !copied) {
-            start.problem = std::move(copied.error());
-            start.problem->hint = "check space and permissions of the state folder";
-        }
-        return start;
-    }
+    std::string text;
+    if (auto settings = read_settings(path, sources, text, out))
+        return StartSettings{std::move(*settings), std::move(text), std::nullopt};
     Diagnostics of_kept; // not of the file that the operator has written
     auto settings = kept.empty() ? std::nullopt : load_settings(kept, {sources.machine_id, false}, of_kept);
     if (!settings) return std::nullopt;
-    return StartSettings{std::move(*settings),
+    return StartSettings{std::move(*settings), "",
                          Error{path, "is invalid; the last valid settings are in force",
                                "correct what `escortd --check` prints, and restart escortd"}};
 }

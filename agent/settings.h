@@ -63,13 +63,13 @@ struct SettingsSources {
 // What a daemon starts with.
 struct StartSettings {
     Settings settings;
-    // They are those kept in `kept`, since `path` is invalid (`out` says why); or no copy could be kept.
+    std::string text; // theirs, to be kept for a start with invalid ones; empty: they are kept ones
+    // They are the kept ones, since `path` is invalid (the diagnostics say why).
     std::optional<Error> problem;
 };
 
-// load_settings(), and a copy of valid ones in `kept` (empty: nowhere), for a start with invalid ones: a
-// daemon that doesn't start protects nothing, once the host has booted anew. Nothing: invalid, and none were
-// kept.
+// load_settings(); where `path` is invalid, what `kept` holds (empty: nothing is kept), since a daemon that
+// doesn't start protects nothing once the host has booted anew. Nothing: invalid, and none were kept.
 [[nodiscard]] std::optional<StartSettings> settings_to_start(const std::string& path, const std::string& kept,
                                                              const SettingsSources& sources,
                                                              Diagnostics& out);

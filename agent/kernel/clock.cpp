@@ -133,7 +133,7 @@ Result<escort_clock> read_clock(int map) {
 }
 
 bool stands_still(const escort_clock& clock, ClockKind kind, std::uint64_t now_ns) {
-    return winds(kind) && clock.tick_ns + kStillNs < now_ns;
+    return winds(kind) && (clock.tick_ns + kStillNs < now_ns || clock.tick_ns > now_ns + kStillNs);
 }
 
 } // namespace escort

@@ -53,7 +53,8 @@ struct FreeLink {
 // What the timer says of itself. `map`: descriptor of `clock`.
 [[nodiscard]] Result<escort_clock> read_clock(int map);
 
-// Has the timer not looked for two seconds (boot-time ns)? Then wind_clock() again. Always false of kinds
+// Has the timer not looked for two seconds (boot-time ns), or says a time to come, as it never would? Then
+// wind_clock() again. Always false of kinds
 // without one.
 [[nodiscard]] bool stands_still(const escort_clock& clock, ClockKind kind, std::uint64_t now_ns);
 

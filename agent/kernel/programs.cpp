@@ -317,13 +317,13 @@ Programs::Repair Programs::repair() {
         if (auto acts = act(); !acts) repair.status = acts;
     }
     const auto clock = read_clock(this->map("clock"));
-    const std::uint64_t late = clock && stands_still(*clock, clock_, boot_ns()) ? clock->tick_ns : 0;
-    // Seen twice, or it is only late itself: the machine has slept, and its timers come after ours.
-    if (late != 0 && late == late_tick_ns_) {
+    const bool late = clock && stands_still(*clock, clock_, boot_ns());
+    // Seen twice in a row: once it may be late only because the machine has slept.
+    if (late && clock_late_) {
         repair.missing.emplace_back("clock");
         if (auto wound = wind_clock(*object_, clock_); !wound) repair.status = wound;
     }
-    late_tick_ns_ = late;
+    clock_late_ = late;
     return repair;
 }
 

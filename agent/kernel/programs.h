@@ -103,7 +103,7 @@ class Programs {
     std::string pins_;
     std::string folder_; // of this set's pins
     std::uint64_t generation_ = 0;
-    std::uint64_t late_tick_ns_ = 0; // of a clock that the last repair() found standing; 0: it went
+    bool clock_late_ = false; // as the last repair() found it
     HookSet hooks_ = HookSet::none;
     ClockKind clock_ = ClockKind::none;
     bool adopted_ = false;

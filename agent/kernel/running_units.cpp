@@ -71,6 +71,10 @@ pid_t started_as(const std::map<pid_t, Member>& members, pid_t pid) {
 
 } // namespace
 
+std::string unit_of_process(pid_t pid) {
+    return unit_of("/proc/" + std::to_string(pid));
+}
+
 escort_exec_text start_text(const std::string& path, std::string_view command_line) {
     escort_exec_text text{};
     text.end = ESCORT_TEXT_HALF;

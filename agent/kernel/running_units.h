@@ -8,12 +8,16 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace escort {
 
 // A program's path and its command line (/proc/PID/cmdline) as the kernel programs would have remembered
 // them: without argv[0], without options at the end (bpf/units.h).
 [[nodiscard]] escort_exec_text start_text(const std::string& path, std::string_view command_line);
+
+// The unit in whose folder /system.slice/UNIT the process stands, exactly; "" when in none, or deeper.
+[[nodiscard]] std::string unit_of_process(pid_t pid);
 
 // Every process that stands in exactly /system.slice/UNIT of one of these units gets what its ancestor that
 // is PID 1's child was started as; one that has a record keeps it. One pass over /proc, 0.1 ms a process; a

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <sys/inotify.h>
+#include <utility>
 
 namespace escort {
 
@@ -61,6 +62,7 @@ int Documents::on_inotify(sd_event_source*, const inotify_event* event, void* se
 }
 
 void Documents::scan() {
+    if (waits_for_keys_) return;
     const auto waiting = store_.pending();
     if (!waiting) {
         health_.degrade("spool", waiting.error().text(), "check the folder and its permissions");
@@ -88,6 +90,7 @@ int Documents::on_rest(sd_event_source*, void* self) {
 }
 
 void Documents::take(const std::string& path) {
+    if (waits_for_keys_) return;
     auto outcome = store_.take(path, time_.now());
     if (!outcome) return; // judged already, or gone: its writer or a scan was quicker
     if (outcome->spool_problem)
@@ -184,6 +187,7 @@ void Documents::reverify(TrustSet trust, IssuerRules rules) {
     tell_kept(report.problems);
     tell_change(report.change, {});
     if (on_change) on_change();
+    if (std::exchange(waits_for_keys_, false)) scan();
 }
 
 void Documents::tell_kept(const std::vector<KeptProblem>& kept) {

@@ -29,6 +29,9 @@ class Documents {
     // Judges what waits in the spool: 100 ms of it, the rest in later turns of the loop. A courier that was
     // taken over can fill it with files that are long to read.
     void scan();
+    // The folder of keys can't be read: what waits in the spool goes on waiting, until reverify(). Refused
+    // for want of a key it would be gone, a revocation too.
+    void wait_for_keys() { waits_for_keys_ = true; }
     // Says which key files are no keys, and which kept documents grant nothing; once the store is loaded.
     void tell_kept(const std::vector<KeptProblem>& kept);
     // Keys or issuers were read again.
@@ -63,6 +66,7 @@ class Documents {
     std::unique_ptr<sd_event_source, Unref> inotify_;
     std::unique_ptr<sd_event_source, Unref> rest_; // enabled while something of a scan waits
     std::deque<std::string> waiting_;              // paths of a scan
+    bool waits_for_keys_ = false;
     std::deque<Outcome> outcomes_;
     std::map<ApprovalId, std::uint64_t> present_until_; // CLOCK_BOOTTIME ns: what the journal was told
 };

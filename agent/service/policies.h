@@ -58,6 +58,8 @@ class Policies {
     [[nodiscard]] const std::string& error() const { return error_; } // of the last refused set; empty: none
     [[nodiscard]] std::int64_t loaded() const { return loaded_; }     // seconds since the epoch; 0: never
     [[nodiscard]] bool kept() const { return kept_; }                 // an earlier set is in force
+    // false: the folder's set was refused and none was ever kept: who is governed isn't known.
+    [[nodiscard]] bool known() const { return kept_ || loaded_ != 0; }
 
   private:
     struct Pending { // a set that waits for its accounts

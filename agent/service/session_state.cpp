@@ -36,6 +36,9 @@ KeptSession read_session(const json& object) {
     kept.unit = object.value("unit", "");
     kept.user_manager = object.value("user_manager", false);
     kept.frozen_by_hand = object.value("frozen_by_hand", false);
+    if (object.contains("entered"))
+        for (const auto& uid : object.at("entered"))
+            kept.entered.insert(number_from<std::uint32_t>(uid));
     return kept;
 }
 
@@ -54,6 +57,7 @@ json write_session(const KeptSession& kept) {
     if (kept.proven.gated) object["gated"] = true;
     if (kept.user_manager) object["user_manager"] = true;
     if (kept.frozen_by_hand) object["frozen_by_hand"] = true;
+    if (!kept.entered.empty()) object["entered"] = kept.entered;
     return object;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace escort {
@@ -20,6 +21,7 @@ struct KeptSession {
     Proven proven;
     bool user_manager = false;
     bool frozen_by_hand = false;
+    std::set<std::uint32_t> entered; // uids of the accounts that it has turned into
     bool operator==(const KeptSession&) const = default;
 };
 

@@ -163,7 +163,7 @@ void Sessions::entered(const escort_event& event) {
     const auto& also = session->verdict.also;
     const bool named = std::find(also.begin(), also.end(), governed->account) != also.end();
     const bool way_in = governed->policy->require.entries.value.contains(entry_of(event.entry));
-    session->entered.insert(event.uid);
+    if (session->entered.insert(event.uid).second) note_change();
     if (named && way_in && !refused(event)) {
         judge(*session);
         return;
@@ -207,8 +207,8 @@ std::map<std::uint64_t, std::size_t> Sessions::process_counts() const {
 std::map<std::string, KeptSession> Sessions::kept() const {
     std::map<std::string, KeptSession> all;
     for (const auto& [id, session] : table_.live()) {
-        KeptSession kept{session.verdict.approval, session.unit, session.proven, session.user_manager,
-                         session.frozen_by_hand};
+        KeptSession kept{session.verdict.approval, session.unit,           session.proven,
+                         session.user_manager,     session.frozen_by_hand, session.entered};
         if (kept != KeptSession{}) all.emplace(session_name(id), std::move(kept));
     }
     return all;

@@ -232,7 +232,8 @@ class Sessions {
     bool changed_ = false;                           // meanwhile
     std::set<std::string> managers_due_;             // accounts of sessions that ended meanwhile
     std::set<std::uint64_t> gone_now_, gone_before_; // no task found, by this reconcile() and the one before
-    std::set<std::uint64_t> attackers_;              // heard of before they were found: a restart
+    std::set<std::uint64_t> unplaced_now_, unplaced_before_; // a unit's, and it isn't known which's
+    std::set<std::uint64_t> attackers_;                      // heard of before they were found: a restart
 };
 
 } // namespace escort

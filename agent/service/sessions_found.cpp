@@ -1,8 +1,8 @@
 // Sessions that no event told of: those before the agent, before its restart, or behind a lost event.
 #include "service/sessions.h"
 
+#include "kernel/running_units.h"
 #include "output/records.h"
-#include "process/facts.h"
 
 #include <algorithm>
 #include <cstring>
@@ -33,15 +33,14 @@ const escort_task* eldest(const Tasks& tasks) {
     return first;
 }
 
-// The unit whose cgroup the process stands in.
-std::string unit_of(std::uint32_t pid) {
-    const auto process = Process::open(static_cast<pid_t>(pid));
-    const auto facts = process ? process->facts() : std::nullopt;
-    return facts ? facts->cgroup : "";
-}
-
 bool is_dead(const std::optional<escort_verdict>& verdict) {
     return verdict && (verdict->flags & ESCORT_VERDICT_DEAD) != 0;
+}
+
+// Neither only watched nor let go.
+bool is_enforced(const std::optional<escort_verdict>& verdict) {
+    return verdict &&
+           (verdict->flags & (ESCORT_VERDICT_DEAD | ESCORT_VERDICT_OBSERVE | ESCORT_VERDICT_RELEASED)) == 0;
 }
 
 void mark_killed(Session& session, Reason reason) {
@@ -58,6 +57,7 @@ void recall(Session& session, const KeptSession& kept) {
     session.proven = kept.proven;
     session.user_manager = kept.user_manager;
     session.frozen_by_hand = kept.frozen_by_hand;
+    session.entered = kept.entered;
 }
 
 } // namespace
@@ -77,13 +77,17 @@ Session Sessions::describe(std::uint64_t id, const escort_session& facts,
     return session;
 }
 
-// The listed unit that one of the tasks stands in: the eldest may have just gone, root have moved itself
-// away.
+// The one listed unit in which all those tasks stand that stand in any: some may have just gone, root have
+// moved some away. Empty: there is none, or not one.
 std::string Sessions::listed_unit(const std::vector<const escort_task*>& tasks) const {
-    for (const auto* task : tasks)
-        if (const auto unit = unit_of(task->tgid); !unit.empty() && rulebook_.governed_unit(unit))
-            return unit;
-    return "";
+    std::string listed;
+    for (const auto* task : tasks) {
+        auto unit = gone(*task) ? "" : unit_of_process(static_cast<pid_t>(task->tgid));
+        if (unit.empty() || unit == listed || !rulebook_.governed_unit(unit)) continue;
+        if (!listed.empty()) return "";
+        listed = std::move(unit);
+    }
+    return listed;
 }
 
 void Sessions::found(std::uint64_t id, const escort_session& facts,
@@ -99,6 +103,12 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
     std::string unit;
     if (entry == Entry::unit) {
         unit = kept != restored_.end() ? kept->second.unit : listed_unit(tasks);
+        // Its tasks may all have been on their way when they were looked at. Till the next look it has what
+        // the kernel gave it: the deadline of its window.
+        if (unit.empty() && !unplaced_before_.contains(id) && is_enforced(kernel_.verdict(id))) {
+            unplaced_now_.insert(id);
+            return;
+        }
     }
     const auto governed = unit.empty() ? rulebook_.governed(facts.uid) : rulebook_.governed_unit(unit);
     const auto verdict = kernel_.verdict(id);
@@ -133,9 +143,8 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
         return;
     }
     if (entry == Entry::unit && unit.empty()) {
-        // Whose it is can't be found out any more; where the kernel only watches it, it goes on so.
-        if (verdict && (verdict->flags & ESCORT_VERDICT_OBSERVE) == 0) deny(added, Reason::unproven);
-        return;
+        // Whose it is can't be found out: what the kernel let in for a listed unit ends.
+        if (is_enforced(verdict)) return deny(added, Reason::unproven);
     }
     judge(added);
 }
@@ -191,6 +200,7 @@ void Sessions::finish_unseen(Session& session) {
 
 void Sessions::reconcile() {
     gone_before_ = std::exchange(gone_now_, {});
+    unplaced_before_ = std::exchange(unplaced_now_, {});
     const auto tasks = kernel_.labelled(0);
     if (!tasks) return;
     auto tasks_of = by_session(*tasks);

@@ -96,7 +96,8 @@ void Sessions::judge_once(Session& session) {
 }
 
 Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
-    if (verdict.ruling != Ruling::approved) return verdict;
+    if (verdict.ends()) return verdict;
+    const auto also = verdict.ruling == Ruling::approved ? verdict.also : session.verdict.also;
     for (const auto uid : session.entered) {
         const auto governed = rulebook_.governed(uid);
         if (!governed) continue;
@@ -105,9 +106,7 @@ Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
         if (verdict.approval) facts.approval = verdict.approval;
         Verdict other = rulebook_.judge({session.account, governed->policy, !session.unit.empty()}, facts, {},
                                         time_.now());
-        const bool named =
-            std::find(verdict.also.begin(), verdict.also.end(), governed->account) != verdict.also.end();
-        if (!named) {
+        if (std::find(also.begin(), also.end(), governed->account) == also.end()) {
             other.ruling = Ruling::denied;
             other.hold = Hold::none;
             other.reason = Reason::no_approval;
@@ -115,8 +114,15 @@ Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
             other.rules.push_back({"approval.also", Check::fail, "has become " + governed->account,
                                    governed->policy->place.text()});
         }
-        if (other.ends() || other.freezes()) return other;
-        if (other.ruling != Ruling::approved || other.observe || other.log_only) continue; // only watched
+        if (other.ends()) return other;
+        if (other.observe || other.log_only) continue; // only watched
+        // It stands still for the first that says so, and its own end comes all the same.
+        if (other.freezes() && !verdict.freezes()) {
+            verdict.hold = Hold::freeze;
+            verdict.held_for = other.held_for.value_or(other.reason);
+            verdict.observe = verdict.log_only = false;
+        }
+        if (other.ruling != Ruling::approved) continue;
         // What that policy ends, or asks again, comes no later for being another account's.
         verdict.deadline_boot_ns = std::min(verdict.deadline_boot_ns, other.deadline_boot_ns);
         verdict.recheck_boot_ns = std::min(verdict.recheck_boot_ns, other.recheck_boot_ns);
@@ -134,6 +140,7 @@ void Sessions::apply(Session& session, Verdict verdict) {
         verdict.engineer = session.verdict.engineer;
         verdict.escort = session.verdict.escort;
         verdict.ticket = session.verdict.ticket;
+        verdict.also = session.verdict.also;
     }
     session.verdict = std::move(verdict);
     if (session.verdict.ends()) {

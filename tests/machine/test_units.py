@@ -140,7 +140,8 @@ def test_found_by_a_daemon_that_knows_nothing_of_it(host, agent, broker, denied,
     host.run("systemctl stop escortd && rm /var/lib/escortd/state/sessions.json && systemctl start escortd")
     wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
     if moved:
-        assert denied("session_killed", session=session["id"])[0]["ESCORT_REASON"] == "unproven"
+        killed = wait_for(lambda: host.journal("session_killed", session=session["id"]), 70, "its end, after the second look")
+        assert killed[0]["ESCORT_REASON"] == "unproven"
         assert not host.run("pgrep -f '^sleep 7104$'", check=False).ok
     else:
         assert [each["id"] for each in product.sessions(host, UNIT) if each["approval"] == jti] == [session["id"]]

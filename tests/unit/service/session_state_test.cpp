@@ -21,6 +21,7 @@ TEST_CASE("session state: saved and loaded, of this boot alone, never of a newer
     kept.proven = {true, "192.0.2.1", "socket", "SHA256:x", "eng-42", "sshd"};
     kept.user_manager = true;
     kept.frozen_by_hand = true;
+    kept.entered = {1002, 4294967294};
     REQUIRE(save_session_state(path, {7, 1025, {{"00000007-3", kept}, {"00000007-4", {}}}}));
     const auto same = load_session_state(path, 7);
     REQUIRE(same);
