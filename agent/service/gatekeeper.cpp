@@ -62,7 +62,7 @@ void Gatekeeper::ask(const GateRequest& request, GateLogin login, const gate::Ga
     const auto process = std::make_shared<GateLogin>(std::move(login));
     agent_.nss->by_name(
         request.user, [this, request, process, reply](const Result<std::optional<Account>>& found) {
-            if (found && *found && agent_.rulebook->add_account(**found))
+            if (found && *found && agent_.policies->add(**found))
                 agent_.policies->on_looked_up((*found)->uid, Policies::Found::principal);
             // A login that has given up waiting is refused already: it must not be labelled any more.
             if (!reply.waiting()) return;

@@ -27,10 +27,11 @@ const std::vector<GuardedFolder>& guarded_folders() {
          {"ld.so.preload", "crontab", "anacrontab", "rc.local", "sudoers",
           // the folders themselves: another in their place would be watched by nobody
           "systemd", "udev", "cron.d", "cron.hourly", "cron.daily", "cron.weekly", "cron.monthly",
-          "sudoers.d", "pam.d"}},
+          "sudoers.d", "pam.d", "escortd"}},
         {"/etc/systemd", {"system"}},
         {"/etc/udev", {"rules.d"}},
         {"/root", {".ssh"}},
+        {"/etc/escortd"},
         {"/etc/sudoers.d"},
         {"/etc/pam.d"},
         {"/root/.ssh", {"authorized_keys", "authorized_keys2"}},

@@ -2,9 +2,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "gate/principals_file.h"
+#include "nss/protocol.h"
 #include "output/records.h"
 
 #include <algorithm>
+#include <sstream>
 #include <sys/stat.h>
 
 namespace escort {
@@ -23,6 +26,42 @@ AccountsAnswer last_known(const PolicyPaths& paths) {
     const auto text = read_file(accounts_file(paths), kAccountsLimit);
     if (!text) return {};
     return decode_accounts(*text).value_or(AccountsAnswer{});
+}
+
+// Where no set of policies is valid, and none was kept: nobody gets in as those whom the last one governed,
+// by the file that the gate has of them.
+PolicySet refusing_set(const PolicyPaths& paths) {
+    PolicySet set;
+    const auto text = read_file(paths.state + "/principals", gate::kPrincipalsFileBytes);
+    const auto last = text ? gate::read_principals(*text) : Result<gate::PrincipalsFile>();
+    if (!text || !last) return set;
+    for (const auto mode : {gate::Governed::enforced, gate::Governed::observed}) {
+        Policy policy; // its entries are none: no way in is allowed
+        policy.name = mode == gate::Governed::enforced ? "last-known" : "last-known-observed";
+        policy.mode.value = mode == gate::Governed::enforced ? Mode::enforce : Mode::observe;
+        for (const auto& mark : last->uids)
+            if (mark.mode == mode) policy.principals.uids.push_back({{mark.first, mark.last}, {}});
+        for (const auto& names : {last->names, last->patterns})
+            for (const auto& mark : names)
+                if (mark.mode == mode) policy.principals.users.push_back({mark.name, {}});
+        if (!policy.principals.uids.empty() || !policy.principals.users.empty())
+            set.policies.push_back(std::move(policy));
+    }
+    return set;
+}
+
+std::string added_file(const PolicyPaths& paths) {
+    return paths.state + "/accounts-added";
+}
+
+// Principals that were looked up one by one: a directory that lists nobody would not tell of them again.
+std::vector<Account> last_added(const PolicyPaths& paths) {
+    std::vector<Account> accounts;
+    std::istringstream lines(read_file(added_file(paths), kAccountsLimit).value_or(""));
+    for (std::string line; std::getline(lines, line);)
+        if (auto account = decode_account(line); account && *account)
+            accounts.push_back(std::move(**account));
+    return accounts;
 }
 
 bool look_up_failed(const AccountsAnswer& answer) {
@@ -53,10 +92,28 @@ Policies::Policies(PolicyPaths paths, Rulebook& rulebook, NssClient& nss, Journa
       journal_(journal),
       health_(health),
       keeper_(paths_.state),
-      accounts_(last_known(paths_)) {}
+      accounts_(last_known(paths_)) {
+    for (const auto& account : last_added(paths_))
+        rulebook_.remember(account);
+}
+
+bool Policies::add(const Account& account) {
+    if (!rulebook_.add_account(account)) return false;
+    save_added();
+    return true;
+}
+
+void Policies::save_added() {
+    std::string lines;
+    for (const auto& account : rulebook_.added_accounts())
+        lines += encode_account(std::optional(account)) + "\n";
+    if (auto saved = write_file_atomically(added_file(paths_), lines, 0600); !saved)
+        health_.degrade("state", saved.error().text(), "check space and permissions of the state folder");
+}
 
 void Policies::reload(Done done) {
     LoadedPolicies loaded = keeper_.reload(paths_.folder);
+    if (loaded.origin == PolicyOrigin::none) loaded.set = refusing_set(paths_);
     if (!pending_) pending_.emplace();
     // A newer load replaces one that still waits; all who asked get the newest's answer.
     pending_->loaded = std::move(loaded);
@@ -137,9 +194,12 @@ void Policies::tell_health(const Result<AccountsAnswer>& answer, const AccountsA
 
 // Principals that the list of accounts may not hold: a directory that lists nobody.
 void Policies::renew_added() {
-    for (const auto uid : rulebook_.added_accounts())
-        nss_.by_uid(uid, [this, uid](const Result<std::optional<Account>>& answer) {
-            if (answer && rulebook_.renew_account(uid, *answer) && on_change) on_change();
+    for (const auto& account : rulebook_.added_accounts())
+        nss_.by_uid(account.uid, [this, uid = account.uid](const Result<std::optional<Account>>& answer) {
+            if (!answer) return;
+            const bool changed = rulebook_.renew_account(uid, *answer);
+            save_added();
+            if (changed && on_change) on_change();
         });
 }
 
@@ -188,7 +248,9 @@ void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
     journal_.write(policy_refused(record));
     health_.degrade("policy", error_,
                     kept_ ? "the last good set stays in force; correct the file and reload"
-                          : "no policy is in force; correct the file and reload");
+                    : loaded.set.policies.empty()
+                        ? "no policy is in force; correct the file and reload"
+                        : "whom the last policies governed is refused; correct the file and reload");
 }
 
 bool Policies::account_files_changed() const {
@@ -205,7 +267,7 @@ void Policies::look_up(std::uint32_t uid) {
             if (on_looked_up) on_looked_up(uid, Found::unknown);
             return;
         }
-        const bool principal = *answer && rulebook_.add_account(**answer);
+        const bool principal = *answer && add(**answer);
         if (on_looked_up) on_looked_up(uid, principal ? Found::principal : Found::nobody);
     });
 }

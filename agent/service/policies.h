@@ -46,6 +46,9 @@ class Policies {
     void go_on_without();
     // Has a local account file changed since the accounts were last asked for?
     [[nodiscard]] bool account_files_changed() const;
+    // An account that was looked up by itself: governed from now on, over reloads and restarts, where the
+    // policies name it. true: they do, and it wasn't before.
+    bool add(const Account& account);
     // A uid that nobody has looked up: on_looked_up is called with the answer.
     void look_up(std::uint32_t uid);
 
@@ -70,6 +73,7 @@ class Policies {
     void take_accounts(const Result<AccountsAnswer>& answer);
     void tell_health(const Result<AccountsAnswer>& answer, const AccountsAnswer& fresh);
     void renew_added();
+    void save_added();
     void tell(const LoadedPolicies& loaded, const PolicyReload& result);
 
     PolicyPaths paths_;

@@ -13,7 +13,6 @@ void Rulebook::set_policies(PolicySet set, AccountsAnswer accounts) {
     patterns_ = {};
     for (const auto& policy : set_.policies)
         if (policy.require.ticket) patterns_.add(policy.require.ticket->value);
-    singles_.clear();
     set_accounts(std::move(accounts));
 }
 
@@ -41,11 +40,8 @@ bool Rulebook::add_account(const Account& account) {
     return true;
 }
 
-std::vector<std::uint32_t> Rulebook::added_accounts() const {
-    std::vector<std::uint32_t> uids;
-    for (const auto& account : singles_)
-        uids.push_back(account.uid);
-    return uids;
+void Rulebook::remember(const Account& account) {
+    singles_.push_back(account);
 }
 
 bool Rulebook::renew_account(std::uint32_t uid, const std::optional<Account>& now) {

@@ -43,9 +43,12 @@ class Rulebook {
     bool set_accounts(AccountsAnswer accounts);
     // One account that was looked up by itself. true: it is a principal, and was none before.
     bool add_account(const Account& account);
-    // The principals that only add_account told of, and what a new look-up says of one: it may have gone,
-    // have left the group, or its number may be another's by now. true: something changed.
-    [[nodiscard]] std::vector<std::uint32_t> added_accounts() const;
+    // One that add_account has told a daemon before this one of.
+    void remember(const Account& account);
+    // The accounts that only add_account told of, whatever set is in force, and what a new look-up says of
+    // one: it may have gone, have left the group, or its number may be another's by now. true: something
+    // changed.
+    [[nodiscard]] const std::vector<Account>& added_accounts() const { return singles_; }
     bool renew_account(std::uint32_t uid, const std::optional<Account>& now);
 
     [[nodiscard]] std::optional<Governed> governed(std::uint32_t uid) const;

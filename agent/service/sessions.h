@@ -67,6 +67,8 @@ class Sessions {
 
     // Sessions that the kernel knows and we don't (a restart, a lost event), and those that are gone.
     void reconcile();
+    // Has reconcile() left one to the next look, whose unit it did not find?
+    [[nodiscard]] bool looks_again() const { return !unplaced_now_.empty(); }
     // Labels and judges the principals' tasks that were there before. Returns uids that were never looked up.
     [[nodiscard]] std::set<std::uint32_t> adopt();
     // Judges every live session again: the policy, the approvals, an escort or the time has changed.

@@ -74,16 +74,19 @@ def test_documents_wait_until_the_memory_is_put_right(host):
     wait_for(lambda: gets_in(host, ACCOUNT), 10, "the document that waited to count")
 
 
-def test_a_damaged_memory_of_sessions(host):
+def test_a_damaged_memory_of_sessions(host, denied):
     """They are judged afresh: what the gate once cleared can't be proven any more."""
+    product.set_policy(host, product.policy("gate_unbound"))
     product.approve(host, ACCOUNT)
     login = host.login(ACCOUNT, "cat")
     wait_for(lambda: product.sessions(host, ACCOUNT), 10, "the session")
     begin = host.journal_end()
-    boot_with(host, f"echo '{{' >{STATE}/sessions.json")
+    host.run(f"systemctl stop escortd && echo '{{' >{STATE}/sessions.json && systemctl start escortd")
+    wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
     told = wait_for(lambda: [each for each in host.journal("agent_degraded", after=begin) if "sessions.json" in each["MESSAGE"]], 10, "its word")
     assert "judged afresh" in told[0]["MESSAGE"] and host.exists(f"{STATE}/sessions.json.unread")
     assert "state: sessions" not in conditions(host), "it has been written anew"
+    assert denied("session_killed")[0]["ESCORT_REASON"] == "ungated"
     assert gets_in(host, ACCOUNT) and not gets_in(host, NEVER_APPROVED)
     login.close()
 
@@ -103,9 +106,47 @@ def test_invalid_settings(host):
 
 
 def test_no_folder_of_keys(host):
+    product.approve(host, ACCOUNT)
     boot_with(host, "rm -rf /etc/escortd/trust.d")
     nobody_of_support_gets_in(host)
     assert "trust.d" in conditions(host)["trust"]["why"]
+    host.run("cp -a /root/trust.d /etc/escortd/")
+    host.escortctl("reload")
+    assert gets_in(host, ACCOUNT), "what counted before counts again"
+
+
+def test_documents_wait_for_keys(host):
+    """Refused for want of a key they would be gone."""
+    boot_with(host, "rm -rf /etc/escortd/trust.d")
+    host.escortctl("approve", ACCOUNT, "--for", "1h", "--ticket", "INC0000001", "--engineer", "eng-42", "--key", product.KEY, check=False,
+                   timeout=60)
+    assert host.run(f"ls {product.SPOOL}").out.split() and not gets_in(host, ACCOUNT)
+    host.run("cp -a /root/trust.d /etc/escortd/")
+    host.escortctl("reload")
+    wait_for(lambda: gets_in(host, ACCOUNT), 10, "what has waited to count")
+
+
+@pytest.mark.parametrize("damage", ["version: 1\npolicy: p\nprincpals: {}\n", "version: 1\npolicy: p\nbreak_glas: deny\n"])
+def test_no_valid_policies_and_none_kept(host, damage):
+    """Whom the last valid ones governed is refused, by the gate and by the kernel; nobody else notices."""
+    host.write("/root/policy.aside", host.read(product.POLICY))
+    try:
+        boot_with(host, f"printf '{damage}' >{product.POLICY} && rm -rf {STATE}/policies")
+        nobody_of_support_gets_in(host)
+        assert "refused" in conditions(host)["policy"]["hint"]
+        boot_with(host, "true")  # and again: what was known is not forgotten
+        nobody_of_support_gets_in(host)
+    finally:
+        host.run(f"cp /root/policy.aside {product.POLICY}")
+        host.escortctl("reload")
+    product.approve(host, ACCOUNT)
+    assert "policy" not in conditions(host) and gets_in(host, ACCOUNT)
+
+
+def test_the_group_removed(host):
+    """Its unit names the group: without it systemd could not start it."""
+    boot_with(host, "groupdel escortd")
+    nobody_of_support_gets_in(host)
 
 
 def test_a_boot_without_the_daemon(host):
