@@ -129,9 +129,8 @@ void Daemon::tick() {
     // One of them; when it is answered, all (wire_policies).
     if (ticks_ % kTicksToAskAgain == 0 && !unanswered_.empty())
         look_up({unanswered_.extract(unanswered_.begin()).value()});
-    if (agent_.sessions &&
-        (agent_.sessions->looks_again() ||
-         (ticks_ % kTicksToReconcile == 0 && !agent_.sessions->table().live().empty())))
+    if (agent_.sessions && (agent_.sessions->looks_again() ||
+                            (ticks_ % kTicksToReconcile == 0 && !agent_.sessions->table().live().empty())))
         reconcile();
     arm_deadline();
 }
