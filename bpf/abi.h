@@ -204,6 +204,7 @@ enum escort_reason { /* why the kernel decided so; escort_reason_* of decide.h *
                      ESCORT_REASON_TAMPER = 11,         /* it sent the agent a signal */
                      ESCORT_REASON_ATTACHED = 12,       /* it attached to a process outside (ptrace(2)) */
                      ESCORT_REASON_KERNEL_CODE = 13,    /* it loaded a module, or a next kernel */
+                     ESCORT_REASON_OWN_MAP = 14,        /* it opened a map of the agent's */
 };
 struct escort_event {
     __u32 abi; /* ESCORT_ABI: read first */

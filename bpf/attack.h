@@ -107,3 +107,23 @@ int BPF_PROG(escort_read_file, struct file* file, enum kernel_read_file_id what,
         return 0;
     return on_kernel_code(refused);
 }
+
+/* ---- The agent's own maps: whoever gets a descriptor of one, by its pin (BPF_OBJ_GET) or its number
+ * (BPF_MAP_GET_FD_BY_ID), could take a label off, or open a window. Asked by bpf(2) alone ---- */
+SEC("fexit/security_bpf_map")
+int BPF_PROG(escort_own_map, struct bpf_map* map, unsigned int mode, int refused) {
+    struct task_struct* task;
+    struct escort_config* cfg;
+    __u32 number;
+    __u64 id;
+
+    if (refused) return 0;
+    task = bpf_get_current_task_btf();
+    id = session_of(task);
+    if (!id || !acting()) return 0;
+    number = BPF_CORE_READ((struct bpf_map___id*)map, id);
+    if (!bpf_map_lookup_elem(&own_maps, &number)) return 0;
+    cfg = get_config();
+    if (cfg) on_attack(task, id, ESCORT_REASON_OWN_MAP, 0, cfg);
+    return 0;
+}

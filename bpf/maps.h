@@ -163,6 +163,14 @@ struct {
     __type(value, __u64);
 } units_since SEC(".maps");
 
+/* Ids of this object's maps, as the kernel gives them out; the value is unused. Written by the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 64);
+    __type(key, __u32);
+    __type(value, __u32);
+} own_maps SEC(".maps");
+
 /* What the next pass of the task iterator does. Written by the daemon. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -54,6 +54,10 @@ enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct bpf_map___id { /* what is read of it */
+    u32 id;
+};
+
 typedef struct {
     unsigned int val;
 } kuid_t;

@@ -34,6 +34,7 @@ constexpr std::array kHooks{
     Hook{"escort_attach", HookSet::fentry},
     Hook{"escort_load_data", HookSet::fentry},
     Hook{"escort_read_file", HookSet::fentry},
+    Hook{"escort_own_map", HookSet::fentry},
     Hook{"escort_capable", HookSet::capability},
     Hook{"escort_setuid", HookSet::tracepoints},
     Hook{"escort_setreuid", HookSet::tracepoints},
@@ -217,12 +218,28 @@ Status Programs::learn(const ProgramOptions& options) {
         if (bpf_map_update_elem(fd, &zero, &config, BPF_ANY) != 0)
             return fail_errno("config", "write", errno);
     }
+    if (auto named = name_own_maps(); !named) return named;
     LIBBPF_OPTS(bpf_test_run_opts, run);
     const int program = bpf_program__fd(object_->progs.escort_learn_agent);
     if (bpf_prog_test_run_opts(program, &run) != 0) return fail_errno("escort_learn_agent", "run", errno);
     if (run.retval != 0) return fail("escort_learn_agent", "this task's PID namespace can't be read");
     object_->links.escort_tasks = bpf_program__attach(object_->progs.escort_tasks);
     if (object_->links.escort_tasks == nullptr) return fail_errno("escort_tasks", "attach", errno);
+    return {};
+}
+
+// For the kernel programs: which maps are ours.
+Status Programs::name_own_maps() const {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object_->obj) {
+        bpf_map_info info{};
+        std::uint32_t size = sizeof info;
+        if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size) != 0)
+            return fail_errno(bpf_map__name(map), "ask for its number", errno);
+        const std::uint32_t one = 1;
+        if (bpf_map_update_elem(this->map("own_maps"), &info.id, &one, BPF_ANY) != 0)
+            return fail_errno("own_maps", "write", errno);
+    }
     return {};
 }
 

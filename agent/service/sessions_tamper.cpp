@@ -29,6 +29,8 @@ Attack attack_of(std::uint32_t reason) {
         return {"process", "attached to a process outside of the session"};
     case ESCORT_REASON_KERNEL_CODE:
         return {"kernel", "loaded a module, or a next kernel"};
+    case ESCORT_REASON_OWN_MAP:
+        return {"kernel", "opened a map of the agent's kernel programs"};
     default:
         return {"signal", "sent the agent a signal"};
     }

@@ -183,6 +183,8 @@ def test_where_no_kernel_program_can_be_loaded_support_is_refused(host, no_progr
         refused = host.run(["su", account, "-c", f"touch {CANARY}"], check=False)
         assert UNANSWERED in refused.err and not host.exists(CANARY), refused
     assert host.ssh("alice", "true").ok
+    doctor = host.escortctl("doctor", check=False)
+    assert doctor.code == 1, f"it says that this host enforces: {doctor.out}"
 
 
 @pytest.fixture

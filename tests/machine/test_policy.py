@@ -1,5 +1,7 @@
 """Policies on a live host: watched only, refused as a whole, explained."""
 
+import subprocess
+
 from conftest import CANARY
 from testhost import product
 
@@ -100,3 +102,18 @@ def test_an_exempt_unit_may_switch_to_the_account(host, denied):
     assert not host.run(["systemd-run", "-q", "--wait", "--unit=other", *switch], check=False).ok
     assert not host.exists(CANARY)
     denied(account=ACCOUNT, entry="systemd")
+
+
+def test_nobody_slips_in_while_policies_are_loaded(host):
+    """Rules are changed at once: an intruder who tries all the time finds no moment without them."""
+    host.run("rm -f /tmp/tried && touch /tmp/go")
+    intruder = host.popen(f"while [ -e /tmp/go ]; do setpriv --reuid={NEVER_APPROVED} --clear-groups touch /tmp/canary; "
+                          "echo >>/tmp/tried; done", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for policy in ("enforce", "gate_unbound", "operator", "enforce") * 5:
+            product.set_policy(host, product.policy(policy))
+    finally:
+        host.run(["rm", "-f", "/tmp/go"])
+        intruder.wait(20)
+    assert int(host.run("wc -l </tmp/tried").out) > 20, "it hardly tried"
+    assert not host.exists("/tmp/canary")

@@ -40,8 +40,22 @@ def scp_legacy(host, account):
 
 def tunnel(host, account):
     """No program is executed: sshd itself acts as the account. The canary is made when bytes come through."""
-    login = host.login(account, options=["-N", "-o", "ExitOnForwardFailure=yes", "-L", "127.0.0.1:9022:127.0.0.1:22"])
-    through = "timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/9022 && head -c 4 <&3' 2>/dev/null"
+    forwarded_by(host, account, "-L", "127.0.0.1:9022:127.0.0.1:22")
+
+
+def tunnel_back(host, account):
+    forwarded_by(host, account, "-R", "127.0.0.1:9022:127.0.0.1:22")
+
+
+def tunnel_socks(host, account):
+    forwarded_by(host, account, "-D", "127.0.0.1:9022")
+
+
+def forwarded_by(host, account, *how: str):
+    login = host.login(account, options=["-N", "-o", "ExitOnForwardFailure=yes", *how])
+    # By SOCKS the address is asked for (RFC 1928: no authentication, CONNECT, IPv4), and two answers come first.
+    ask = r'printf "\5\1\0\5\1\0\1\177\0\0\1\0\26" >&3; head -c 12 <&3 >/dev/null; ' if how[0] == "-D" else ""
+    through = f"timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/9022; {ask}head -c 4 <&3' 2>/dev/null"
     try:
         wait_for(lambda: login.over() or host.run(through, check=False).out == "SSH-", 10, "the tunnel or its end")
         if host.run(through, check=False).out == "SSH-":
@@ -123,7 +137,7 @@ def systemd_run(host, account):
 
 
 WAYS = [(ssh_command, "sshd"), (ssh_shell, "sshd"), (sftp, "sshd"), (scp, "sshd"), (scp_legacy, "sshd"),
-        (tunnel, "sshd"), (su, "su"), (su_login, "su"), (su_from_tenant, "su"), (sudo, "sudo"),
+        (tunnel, "sshd"), (tunnel_back, "sshd"), (tunnel_socks, "sshd"), (su, "su"), (su_login, "su"), (su_from_tenant, "su"), (sudo, "sudo"),
         (sudo_from_tenant, "sudo"), (cron, "cron"), (setpriv, "other"), (setpriv_in_pid_namespace, "other"),
         (systemd_run, "systemd"), (machinectl_shell, "systemd"), (at, "at"),
         (console, "login"), (su_with_a_password, "su"), (runuser, "other"), (set_user_id, "other")]

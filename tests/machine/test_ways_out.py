@@ -183,7 +183,7 @@ def test_io_uring(host, approved):
     """Its poller and its worker are threads that the kernel has made."""
     probe = host.run(f"timeout -s KILL 1 {PROGRAM} io_uring", check=False)
     if probe.code == 77:
-        pytest.skip("io_uring is refused here (a container's seccomp filter): tests/vm plays it")
+        pytest.skip("io_uring is refused here (a container's seccomp filter)")
     session = approved(starts("io_uring"), 1)
     pid, = [pid for pid, _ in marked(host)]
     workers = [name.strip() for name in host.run(f"cat /proc/{pid}/task/*/comm").out.split() if name.startswith("iou-")]

@@ -13,6 +13,7 @@ SAID = "/tmp/said"
 @pytest.fixture(scope="module")
 def vm(gated):
     native.send(gated, "attack")
+    native.send(gated, "compat")
     return gated
 
 
@@ -68,3 +69,38 @@ def test_the_hosts_own_root_may(vm, tenant):
         wait_for(lambda: vm.exists(SAID), 30, "what came of it")
         assert vm.read(SAID).strip() == "done"
     assert not vm.journal("tamper", after=begin)
+
+
+def test_opening_a_map_of_the_agent(vm, tenant):
+    """threats.md A2: with a descriptor of it a label could be taken off, a window opened."""
+    begin = vm.journal_end()
+    pin = vm.run("ls -d /sys/fs/bpf/escortd/*/labels /sys/fs/bpf/escortd/labels 2>/dev/null | head -1").out.strip()
+    with attacking(vm, f"map {pin}") as login:
+        vm.wait_for(login.over, 30, "the end of the session")
+        told = vm.wait_for(lambda: vm.journal("tamper", after=begin), 20, "tamper")
+        assert "opened a map of the agent's kernel programs" in told[0]["MESSAGE"]
+    assert not vm.exists(SAID)
+
+
+def test_becoming_the_account_by_a_32_bit_call(vm):
+    """threats.md I13; hooks that are not by system call see it."""
+    uid = vm.run(["id", "-u", ACCOUNT]).out.strip()
+    begin = vm.journal_end()
+    done = vm.run(f"{native.THERE}/compat become {uid} /tmp/compat-canary; echo $?", check=False)
+    assert done.out.split()[-1] == "137", done
+    assert not vm.exists("/tmp/compat-canary")
+    assert vm.wait_for(lambda: vm.journal("session_denied", after=begin, account=ACCOUNT), 20, "its refusal")
+    # The same program as somebody else: it does what it should.
+    other = vm.run(["id", "-u", "alice"]).out.strip()
+    assert vm.run(f"{native.THERE}/compat become {other} /tmp/compat-alice", check=False).code == 0
+
+
+def test_what_a_32_bit_fork_makes_ends_with_the_session(vm):
+    """threats.md O7."""
+    approval = product.approve(vm, ACCOUNT)
+    login = vm.login(ACCOUNT, f"setsid {native.THERE}/compat fork & exec cat")
+    count = "pgrep -xc compat"
+    vm.wait_for(lambda: vm.run(count, check=False).out.strip() == "2", 20, "both processes")
+    product.revoke(vm, approval)
+    vm.wait_for(lambda: vm.run(count, check=False).out.strip() == "0", 20, "the end of both")
+    login.close()
