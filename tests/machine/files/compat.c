@@ -1,6 +1,6 @@
-/* System calls by the 32-bit table (int $0x80), from a 64-bit program: numbers of arch/x86/entry/syscalls/syscall_32.tbl.
- *   compat become UID FILE   the account by setresuid32, then makes FILE
- *   compat fork              a child by fork; both sleep */
+/* System calls by the 32-bit table (int $0x80), from a 64-bit program: numbers of
+ * arch/x86/entry/syscalls/syscall_32.tbl. compat become UID FILE   the account by setresuid32, then makes
+ * FILE compat fork              a child by fork; both sleep */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,10 @@
 
 static long call32(long number, long a, long b, long c) {
     long result;
-    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "r8", "r9", "r10", "r11", "memory");
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(number), "b"(a), "c"(b), "d"(c)
+                     : "r8", "r9", "r10", "r11", "memory");
     return result;
 }
 
