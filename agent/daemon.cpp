@@ -171,6 +171,7 @@ void Daemon::resolve_policies() {
 
 // The rules, then the word, then the proof.
 Status Daemon::enforce() {
+    check_copy();
     push_rules();
     if (auto taken = agent_.programs->take_over(); !taken) return taken;
     return prove_enforcement();

@@ -91,6 +91,7 @@ class Daemon {
     bool hear_ring();
     void end_the_dead();
     void reconcile();
+    void check_copy();
     void check_ring();
     void check_room();
     void read_activity();

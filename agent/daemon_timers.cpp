@@ -95,6 +95,7 @@ void Daemon::tick() {
         if (const auto* told = agent_.courier->events()) agent_.events->delivered(told->delivered);
         agent_.events->tick(now.boot_ns);
     }
+    check_copy();
     push_rules(); // windows that have begun
     if (agent_.sessions) {
         agent_.sessions->look_at_terminals();
@@ -252,6 +253,13 @@ void Daemon::check_room() {
     look_up(agent_.sessions->adopt());
     // Else some have found none again.
     if (agent_.kernel->counters()[ESCORT_COUNT_SESSION_NO_ROOM] == refused) no_room_seen_ = refused;
+}
+
+// Heard of before the kernel opens windows again.
+void Daemon::check_copy() {
+    if (!agent_.kernel || !agent_.kernel->is_unheard_copy()) return;
+    agent_.documents->forget_lists();
+    agent_.kernel->heard_of_copy();
 }
 
 // What the ring holds comes first: it may tell of ends that the looks at tasks and counts would only guess.

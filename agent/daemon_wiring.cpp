@@ -88,6 +88,7 @@ void Daemon::start_gate() {
     auto server = gate::GateServer::listen(
         loop_.get(), settings,
         [this](const gate::GateRequest& request, gate::GateLogin login, const gate::GateReply& reply) {
+            check_copy();
             gatekeeper_->ask(request, std::move(login), reply);
             arm_deadline();
         });

@@ -379,6 +379,10 @@ struct escort_config {
     __u32 kernel_agent; /* the daemon's process, in the initial PID namespace; 0: none */
 };
 
+/* Index of `restored`: how often the kernel was told that its machine is a copy (a restored snapshot, a
+ * clone), and how often the daemon has heard of it. Where they differ no window is open. */
+enum escort_restored { ESCORT_RESTORED_SEEN = 0, ESCORT_RESTORED_HEARD = 1, ESCORT_RESTORED_MAX };
+
 /* What escort_adjust is run with: a carried session's count of live tasks, put right. */
 struct escort_adjust_request {
     __u64 id;

@@ -35,7 +35,7 @@ static __always_inline void gather_account(struct escort_facts* facts, __u32 uid
                                            const struct escort_rule* rule) {
     facts->enters = 1;
     facts->uid = uid;
-    facts->window_until = rule->window_until;
+    facts->window_until = is_unheard_copy() ? 0 : rule->window_until;
     facts->principal_flags = rule->flags;
     facts->entries = rule->entries;
 }
@@ -167,6 +167,17 @@ static __always_inline int on_identity(struct task_struct* task, const struct cr
     if (rule) facts.entry = way_in(task);
     if (rule && !id) facts.exempt = is_exempt(task, uid, cfg);
     return settle(task, id, &facts, cfg);
+}
+
+/* ---- The machine is a copy: the hypervisor has given it another VM generation id, and the kernel's driver
+ * mixes that into its random numbers (drivers/virt/vmgenid.c). What was approved before was approved at
+ * another time ---- */
+SEC("fentry/add_vmfork_randomness")
+int BPF_PROG(escort_restored, const void* id, unsigned long size) {
+    __u32 key = ESCORT_RESTORED_SEEN;
+    __u32* seen = bpf_map_lookup_elem(&restored, &key);
+    if (seen) __sync_fetch_and_add(seen, 1);
+    return 0;
 }
 
 /* ---- Change of identity, by trampoline: commit_creds is what every set*uid call and exec ends in ---- */

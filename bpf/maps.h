@@ -163,6 +163,14 @@ struct {
     __type(value, __u64);
 } units_since SEC(".maps");
 
+/* enum escort_restored. The first is the kernel's, the second the daemon's. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, ESCORT_RESTORED_MAX);
+    __type(key, __u32);
+    __type(value, __u32);
+} restored SEC(".maps");
+
 /* Ids of this object's maps, as the kernel gives them out; the value is unused. Written by the daemon. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -196,6 +204,14 @@ static __always_inline void count(enum escort_counter which) {
 static __always_inline struct escort_config* get_config(void) {
     __u32 zero = 0;
     return bpf_map_lookup_elem(&config, &zero);
+}
+
+/* Is the machine a copy, and the daemon has not heard of it? */
+static __always_inline bool is_unheard_copy(void) {
+    __u32 first = ESCORT_RESTORED_SEEN, second = ESCORT_RESTORED_HEARD;
+    __u32* seen = bpf_map_lookup_elem(&restored, &first);
+    __u32* heard = bpf_map_lookup_elem(&restored, &second);
+    return seen && heard && *seen != *heard;
 }
 
 static __always_inline __u64 get_units_since(void) {

@@ -245,6 +245,16 @@ Result<Outcome> Store::take(const std::string& path, const Moment& now) {
     return out;
 }
 
+Store::Forgotten Store::forget_lists() {
+    if (!loaded_) return {};
+    Forgotten forgotten;
+    forgotten.change = ledger_.forget_lists();
+    forgotten.written =
+        write_file_atomically(paths_.state + "/ledger.json", write_memory(ledger_.memory()), kStateMode);
+    if (forgotten.written) remove_litter();
+    return forgotten;
+}
+
 Status Store::save_time(const Moment& now) {
     if (!loaded_) return {};
     auto saved =

@@ -91,6 +91,14 @@ class Store {
     // back.
     [[nodiscard]] ReverifyReport reverify(TrustSet trust, IssuerRules rules, const Moment& now);
 
+    // Takes every list out of force, over restarts too; each counts again only by a newer one. Error: it
+    // can't be written, and holds until the next start.
+    struct Forgotten {
+        LedgerChange change;
+        Status written;
+    };
+    [[nodiscard]] Forgotten forget_lists();
+
     // Each minute and at the end. Also removes the leases that have been over for a day. Nothing where the
     // store isn't loaded.
     [[nodiscard]] Status save_time(const Moment& now);

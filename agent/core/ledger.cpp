@@ -103,6 +103,16 @@ LedgerChange Ledger::withdraw(const ListKey& key) {
     return change;
 }
 
+LedgerChange Ledger::forget_lists() {
+    LedgerChange change;
+    for (auto& [key, sequence] : memory_.sequences) {
+        auto gone = withdraw(key).removed;
+        change.removed.insert(change.removed.end(), gone.begin(), gone.end());
+        sequence.kept = false;
+    }
+    return change;
+}
+
 Candidate Ledger::view(const Slot& slot, const Moment& now) const {
     const Held& held = *slot.held;
     Candidate out;

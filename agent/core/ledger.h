@@ -114,6 +114,9 @@ class Ledger {
     // Takes a list out of force at once (its key is no longer trusted). Its seq stays; nothing is revoked.
     LedgerChange withdraw(const ListKey& key);
 
+    // Takes every list out of force, for good: each counts again only by a newer one. Their seqs stay.
+    LedgerChange forget_lists();
+
     // Brings the deadlines forward where the clocks now say so; never back. Each tick, and when the wall
     // clock was set.
     void retime(const Moment& now);

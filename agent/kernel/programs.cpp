@@ -11,8 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <cerrno>
 #include <fcntl.h>
+#include <map>
 #include <sys/stat.h>
 #include <utility>
 
@@ -24,6 +26,7 @@ namespace {
 struct Hook {
     const char* program;
     HookSet set;
+    const char* function = nullptr; // where not every kernel has what it is attached to
 };
 constexpr std::array kHooks{
     Hook{"escort_newtask", HookSet::none},
@@ -35,14 +38,24 @@ constexpr std::array kHooks{
     Hook{"escort_load_data", HookSet::fentry},
     Hook{"escort_read_file", HookSet::fentry},
     Hook{"escort_own_map", HookSet::fentry},
+    Hook{"escort_restored", HookSet::fentry, "add_vmfork_randomness"}, // with CONFIG_VMGENID
     Hook{"escort_capable", HookSet::capability},
     Hook{"escort_setuid", HookSet::tracepoints},
     Hook{"escort_setreuid", HookSet::tracepoints},
     Hook{"escort_setresuid", HookSet::tracepoints},
 };
 
+// Asked once of each: it takes some 30 ms.
+bool kernel_has(const char* function) {
+    static std::map<std::string, bool> known;
+    const auto [found, fresh] = known.try_emplace(function, false);
+    if (fresh) found->second = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FENTRY) > 0;
+    return found->second;
+}
+
 bool belongs(const Hook& hook, HookSet set) {
-    return hook.set == HookSet::none || hook.set == set;
+    if (hook.set != HookSet::none && hook.set != set) return false;
+    return hook.function == nullptr || kernel_has(hook.function);
 }
 
 // Which programs a set's pins were made for: the object's own bytes, so that an adopted set is this one.

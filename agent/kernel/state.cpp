@@ -108,6 +108,7 @@ KernelState::KernelState(const Programs& programs)
       ring_(programs.map("lifecycle")),
       request_(programs.map("iter_request")),
       adopted_(programs.map("adopted")),
+      restored_(programs.map("restored")),
       exited_(programs.map("exited")),
       unit_tasks_(programs.map("unit_tasks")),
       units_since_(programs.map("units_since")),
@@ -353,6 +354,20 @@ Counters KernelState::counters() const {
             sums[i] += value;
     }
     return sums;
+}
+
+bool KernelState::is_unheard_copy() const {
+    std::uint32_t seen = 0, heard = 0;
+    const std::uint32_t first = ESCORT_RESTORED_SEEN, second = ESCORT_RESTORED_HEARD;
+    return bpf_map_lookup_elem(restored_, &first, &seen) == 0 &&
+           bpf_map_lookup_elem(restored_, &second, &heard) == 0 && seen != heard;
+}
+
+void KernelState::heard_of_copy() const {
+    std::uint32_t seen = 0;
+    const std::uint32_t first = ESCORT_RESTORED_SEEN, second = ESCORT_RESTORED_HEARD;
+    if (bpf_map_lookup_elem(restored_, &first, &seen) == 0)
+        (void)bpf_map_update_elem(restored_, &second, &seen, BPF_ANY);
 }
 
 std::uint64_t KernelState::next_number() const {

@@ -67,6 +67,11 @@ class KernelState {
     void clear_known() const;
     void clear_known(std::uint32_t uid) const;
 
+    // Is the machine a copy (a restored snapshot, a clone), which heard_of_copy() has not been told yet? The
+    // kernel lets nobody in meanwhile.
+    [[nodiscard]] bool is_unheard_copy() const;
+    void heard_of_copy() const;
+
     // Every task with a label, of one session or (id 0) of all.
     [[nodiscard]] Result<std::vector<escort_task>> labelled(std::uint64_t id) const;
     // Kills the processes that labelled() shows as due (ESCORT_TASK_DUE), all in one call: they have their
@@ -111,7 +116,7 @@ class KernelState {
     void restore_config(std::vector<std::string>& changed);
 
     int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_,
-        exited_;
+        restored_, exited_;
     int unit_tasks_, units_since_;
     int iterator_, open_session_;
     Fd inner_;                         // the rules in force; none before the first flip of this process

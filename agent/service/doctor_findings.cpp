@@ -24,7 +24,7 @@ bool is_clock(const std::string& program) {
 // kernel.
 bool is_unplayed(const std::string& program) {
     return program == "escort_attach" || program == "escort_load_data" || program == "escort_read_file" ||
-           program == "escort_own_map";
+           program == "escort_own_map" || program == "escort_restored";
 }
 
 bool died(const CanaryResult& canary) {

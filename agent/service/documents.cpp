@@ -100,6 +100,7 @@ void Documents::take(const std::string& path) {
     tell(*outcome);
     const bool accepted = outcome->disposition == Disposition::accepted;
     if (accepted && !outcome->retry) health_.recover("state");
+    if (accepted && outcome->document.kind() == DocumentKind::approvals) health_.recover("copy");
     const bool takes_away = !outcome->change.revoked.empty() || !outcome->change.removed.empty();
     if ((accepted || takes_away) && on_change) on_change();
     outcomes_.push_back(std::move(*outcome));
@@ -188,6 +189,20 @@ void Documents::reverify(TrustSet trust, IssuerRules rules) {
     tell_change(report.change, {});
     if (on_change) on_change();
     if (std::exchange(waits_for_keys_, false)) scan();
+}
+
+void Documents::forget_lists() {
+    const auto forgotten = store_.forget_lists();
+    health_.degrade(
+        "copy",
+        "this machine is a copy: its VM generation id has changed, as of a restored snapshot; what was "
+        "approved before grants nothing",
+        "a newer list of the broker counts at once; lists that came before it don't");
+    if (!forgotten.written)
+        health_.degrade("state", forgotten.written.error().text(),
+                        "check space and permissions of the state folder");
+    tell_change(forgotten.change, {});
+    if (on_change) on_change();
 }
 
 void Documents::tell_kept(const std::vector<KeptProblem>& kept) {

@@ -32,6 +32,8 @@ class Documents {
     // The folder of keys can't be read: what waits in the spool goes on waiting, until reverify(). Refused
     // for want of a key it would be gone, a revocation too.
     void wait_for_keys() { waits_for_keys_ = true; }
+    // The machine is a copy: what was approved before grants nothing, until newer lists come.
+    void forget_lists();
     // Says which key files are no keys, and which kept documents grant nothing; once the store is loaded.
     void tell_kept(const std::vector<KeptProblem>& kept);
     // Keys or issuers were read again.

@@ -145,7 +145,7 @@ def test_no_valid_policies_and_none_kept(host, damage):
 
 def test_the_group_removed(host):
     """Its unit names the group: without it systemd could not start it."""
-    boot_with(host, "groupdel escortd")
+    boot_with(host, "systemctl stop escortd-group && groupdel escortd")
     nobody_of_support_gets_in(host)
 
 
