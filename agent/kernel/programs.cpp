@@ -241,18 +241,28 @@ Status Programs::learn(const ProgramOptions& options) {
     return {};
 }
 
-// For the kernel programs: which maps are ours.
+// For the kernel programs: which maps are ours. Not the object's own data, which each load makes anew and
+// nobody can take anything from.
 Status Programs::name_own_maps() const {
-    bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, object_->obj) {
-        bpf_map_info info{};
-        std::uint32_t size = sizeof info;
-        if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size) != 0)
-            return fail_errno(bpf_map__name(map), "ask for its number", errno);
-        const std::uint32_t one = 1;
-        if (bpf_map_update_elem(this->map("own_maps"), &info.id, &one, BPF_ANY) != 0)
-            return fail_errno("own_maps", "write", errno);
+    const int names = map("own_maps");
+    std::uint32_t id = 0;
+    while (bpf_map_get_next_key(names, nullptr, &id) == 0) // those of an earlier daemon
+        if (bpf_map_delete_elem(names, &id) != 0) return fail_errno("own_maps", "empty", errno);
+    bpf_map* each = nullptr;
+    bpf_object__for_each_map(each, object_->obj) {
+        if (bpf_map__is_internal(each)) continue;
+        if (auto named = name_own_map(bpf_map__fd(each)); !named) return named;
     }
+    return {};
+}
+
+Status Programs::name_own_map(int fd) const {
+    bpf_map_info info{};
+    std::uint32_t size = sizeof info;
+    const std::uint32_t one = 1;
+    if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0 ||
+        bpf_map_update_elem(map("own_maps"), &info.id, &one, BPF_ANY) != 0)
+        return fail_errno("own_maps", "write", errno);
     return {};
 }
 

@@ -109,6 +109,7 @@ KernelState::KernelState(const Programs& programs)
       request_(programs.map("iter_request")),
       adopted_(programs.map("adopted")),
       restored_(programs.map("restored")),
+      own_maps_(programs.map("own_maps")),
       exited_(programs.map("exited")),
       unit_tasks_(programs.map("unit_tasks")),
       units_since_(programs.map("units_since")),
@@ -163,8 +164,22 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
     const std::uint32_t zero = 0;
     const int fd = inner.get();
     if (bpf_map_update_elem(rules_, &zero, &fd, BPF_ANY) != 0) return fail_errno("rules", "flip", errno);
+    if (auto named = name_inner(fd); !named) return named;
     inner_ = std::move(inner);
     in_force_ = rules;
+    return {};
+}
+
+// Among the maps that are ours (bpf/attack.h) it takes the place of the one before it.
+Status KernelState::name_inner(int fd) {
+    bpf_map_info info{};
+    std::uint32_t size = sizeof info;
+    const std::uint32_t one = 1;
+    if (inner_id_ != 0) bpf_map_delete_elem(own_maps_, &inner_id_);
+    if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0 ||
+        bpf_map_update_elem(own_maps_, &info.id, &one, BPF_ANY) != 0)
+        return fail_errno("own_maps", "write", errno);
+    inner_id_ = info.id;
     return {};
 }
 

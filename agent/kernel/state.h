@@ -109,6 +109,7 @@ class KernelState {
     [[nodiscard]] Result<std::vector<escort_task>> iterate(escort_iter_mode mode, std::uint64_t id) const;
 
     // Before a unit's rule is in force: PID 1's forks are marked, and its tasks that run already are noted.
+    [[nodiscard]] Status name_inner(int fd);
     [[nodiscard]] Status prepare_units(const std::vector<KernelRule>& rules) const;
 
     void restore_verdicts(std::vector<std::string>& changed) const;
@@ -116,9 +117,10 @@ class KernelState {
     void restore_config(std::vector<std::string>& changed);
 
     int labels_, sessions_, verdicts_, also_, rules_, known_, config_, counters_, ring_, request_, adopted_,
-        restored_, exited_;
+        restored_, own_maps_, exited_;
     int unit_tasks_, units_since_;
     int iterator_, open_session_;
+    std::uint32_t inner_id_ = 0;
     Fd inner_;                         // the rules in force; none before the first flip of this process
     std::vector<KernelRule> in_force_; // what it holds
     mutable std::set<std::uint64_t> dead_;

@@ -38,11 +38,14 @@ std::size_t quarters_of(Event event) {
     case Event::session_exec:
     case Event::document_refused:
         return 2;
-    case Event::tamper:
-    case Event::agent_degraded:
-        return 4;
-    default:
+    case Event::session_opened:
+    case Event::session_approved:
+    case Event::session_denied:
+    case Event::session_killed:
+    case Event::session_ended:
         return 3;
+    default:
+        return 4;
     }
 }
 

@@ -8,7 +8,7 @@
 // while something waits. Whoever has much to write (sessions' execs) stops while something waits, and goes on
 // when on_drained says so. What finds the queue full (a
 // session_exec or document_refused: half full, so that nobody can push verdicts out; verdicts: three quarters
-// full, so that a flood of them leaves room for `tamper` and `agent_degraded`) is counted, and the count is
+// full, so that a flood of them leaves room for what is rare, as `tamper`) is counted, and the count is
 // reported by an `events_dropped` record once the queue has drained.
 #pragma once
 

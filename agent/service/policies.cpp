@@ -5,6 +5,7 @@
 #include "gate/principals_file.h"
 #include "nss/protocol.h"
 #include "output/records.h"
+#include "policy/read_principals.h"
 
 #include <algorithm>
 #include <sstream>
@@ -37,6 +38,7 @@ PolicySet refusing_set(const PolicyPaths& paths) {
     if (!text || !last) return set;
     for (const auto mode : {gate::Governed::enforced, gate::Governed::observed}) {
         Policy policy; // its entries are none: no way in is allowed
+        policy.exempt = default_exemptions();
         policy.name = mode == gate::Governed::enforced ? "last-known" : "last-known-observed";
         policy.mode.value = mode == gate::Governed::enforced ? Mode::enforce : Mode::observe;
         for (const auto& mark : last->uids)
@@ -197,9 +199,9 @@ void Policies::renew_added() {
     for (const auto& account : rulebook_.added_accounts())
         nss_.by_uid(account.uid, [this, uid = account.uid](const Result<std::optional<Account>>& answer) {
             if (!answer) return;
-            const bool changed = rulebook_.renew_account(uid, *answer);
+            if (!rulebook_.renew_account(uid, *answer)) return;
             save_added();
-            if (changed && on_change) on_change();
+            if (on_change) on_change();
         });
 }
 
@@ -246,11 +248,13 @@ void Policies::tell(const LoadedPolicies& loaded, const PolicyReload& result) {
         return;
     }
     journal_.write(policy_refused(record));
-    health_.degrade("policy", error_,
-                    kept_ ? "the last good set stays in force; correct the file and reload"
-                    : loaded.set.policies.empty()
-                        ? "no policy is in force; correct the file and reload"
-                        : "whom the last policies governed is refused; correct the file and reload");
+    health_.degrade(
+        "policy", error_,
+        kept_ ? "the last good set stays in force; correct the file and reload"
+        : loaded.set.policies.empty()
+            ? "no policy is in force; correct the file and reload"
+            : "accounts that the last policies governed are refused (units aren't); correct the file "
+              "and reload");
 }
 
 bool Policies::account_files_changed() const {

@@ -19,8 +19,11 @@ void Rulebook::set_policies(PolicySet set, AccountsAnswer accounts) {
 bool Rulebook::set_accounts(AccountsAnswer accounts) {
     accounts_ = std::move(accounts);
     auto fresh = resolve_principals(set_, accounts_);
+    std::set<std::uint32_t> listed; // the list knows better whose number it is
+    for (const auto& account : accounts_.accounts)
+        listed.insert(account.uid);
     for (const auto& account : singles_)
-        if (const auto policy = governs(set_, account))
+        if (const auto policy = governs(set_, account); policy && !listed.contains(account.uid))
             fresh.by_uid.try_emplace(account.uid, Principal{account.name, *policy});
     const auto same = [](const auto& left, const auto& right) {
         return left.first == right.first && left.second.account == right.second.account &&

@@ -39,6 +39,7 @@ KeptSession read_session(const json& object) {
     if (object.contains("entered"))
         for (const auto& uid : object.at("entered"))
             kept.entered.insert(number_from<std::uint32_t>(uid));
+    if (object.contains("also")) kept.also = object.at("also").get<std::vector<std::string>>();
     return kept;
 }
 
@@ -58,6 +59,7 @@ json write_session(const KeptSession& kept) {
     if (kept.user_manager) object["user_manager"] = true;
     if (kept.frozen_by_hand) object["frozen_by_hand"] = true;
     if (!kept.entered.empty()) object["entered"] = kept.entered;
+    if (!kept.also.empty()) object["also"] = kept.also;
     return object;
 }
 

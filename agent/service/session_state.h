@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace escort {
 
@@ -22,6 +23,7 @@ struct KeptSession {
     bool user_manager = false;
     bool frozen_by_hand = false;
     std::set<std::uint32_t> entered; // uids of the accounts that it has turned into
+    std::vector<std::string> also;   // accounts that its approval lets it turn into; only where it has
     bool operator==(const KeptSession&) const = default;
 };
 

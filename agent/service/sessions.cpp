@@ -207,8 +207,13 @@ std::map<std::uint64_t, std::size_t> Sessions::process_counts() const {
 std::map<std::string, KeptSession> Sessions::kept() const {
     std::map<std::string, KeptSession> all;
     for (const auto& [id, session] : table_.live()) {
-        KeptSession kept{session.verdict.approval, session.unit,           session.proven,
-                         session.user_manager,     session.frozen_by_hand, session.entered};
+        KeptSession kept{session.verdict.approval,
+                         session.unit,
+                         session.proven,
+                         session.user_manager,
+                         session.frozen_by_hand,
+                         session.entered,
+                         session.entered.empty() ? std::vector<std::string>() : session.verdict.also};
         if (kept != KeptSession{}) all.emplace(session_name(id), std::move(kept));
     }
     return all;

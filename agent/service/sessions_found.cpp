@@ -58,6 +58,7 @@ void recall(Session& session, const KeptSession& kept) {
     session.user_manager = kept.user_manager;
     session.frozen_by_hand = kept.frozen_by_hand;
     session.entered = kept.entered;
+    session.verdict.also = kept.also;
 }
 
 } // namespace
@@ -152,7 +153,9 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
 // Accounts that its tasks have turned into: by what way is not known.
 void Sessions::find_entered(Session& session, const std::vector<const escort_task*>& tasks) {
     for (const auto* task : tasks)
-        if (task->uid != session.uid && rulebook_.governed(task->uid)) session.entered.insert(task->uid);
+        if (task->uid != session.uid && rulebook_.governed(task->uid) &&
+            session.entered.insert(task->uid).second)
+            note_change();
 }
 
 // It was known to the daemon before this one, and ended while none was there.
@@ -199,10 +202,10 @@ void Sessions::finish_unseen(Session& session) {
 }
 
 void Sessions::reconcile() {
-    gone_before_ = std::exchange(gone_now_, {});
-    unplaced_before_ = std::exchange(unplaced_now_, {});
     const auto tasks = kernel_.labelled(0);
     if (!tasks) return;
+    gone_before_ = std::exchange(gone_now_, {});
+    unplaced_before_ = std::exchange(unplaced_now_, {});
     auto tasks_of = by_session(*tasks);
     std::set<std::uint64_t> kernel_knows;
     const auto look_at = [&](std::uint64_t id, const escort_session& facts) {

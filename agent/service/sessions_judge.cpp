@@ -117,10 +117,14 @@ Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
         if (other.ends()) return other;
         if (other.observe || other.log_only) continue; // only watched
         // It stands still for the first that says so, and its own end comes all the same.
+        if (verdict.observe || verdict.log_only) { // its own policy decides nothing
+            other.also = also;
+            verdict = std::move(other);
+            continue;
+        }
         if (other.freezes() && !verdict.freezes()) {
             verdict.hold = Hold::freeze;
             verdict.held_for = other.held_for.value_or(other.reason);
-            verdict.observe = verdict.log_only = false;
         }
         if (other.ruling != Ruling::approved) continue;
         // What that policy ends, or asks again, comes no later for being another account's.

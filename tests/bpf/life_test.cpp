@@ -4,6 +4,7 @@
 #include "base/moment.h"
 #include "enforce/sweep.h"
 
+#include <bpf/bpf.h>
 #include <csignal>
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -365,4 +366,25 @@ TEST_CASE("life: a session's last exec or fork is known, and its tasks' terminal
     close(terminal);
     close(gate[0]);
     close(gate[1]);
+}
+
+TEST_CASE("life: what is known of our own maps doesn't add up over restarts") {
+    const auto named = [](const Kernel& kernel) {
+        std::size_t count = 0;
+        std::uint32_t id = 0;
+        const int names = kernel.programs.map("own_maps");
+        for (const std::uint32_t* last = nullptr; bpf_map_get_next_key(names, last, &id) == 0; last = &id)
+            ++count;
+        return count;
+    };
+    auto kernel = std::make_unique<Kernel>();
+    kernel->rules(60'000);
+    const auto first = named(*kernel);
+    CHECK(first > 15);
+    kernel->rules(30'000);
+    CHECK(named(*kernel) == first);
+    kernel.reset();
+    Kernel next(Pins::adopted);
+    next.rules(60'000);
+    CHECK(named(next) == first);
 }

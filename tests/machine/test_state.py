@@ -27,7 +27,7 @@ def as_it_was(host, fresh):
 def boot_with(host, change: str) -> None:
     """What a reboot leaves: no pinned programs, an empty run folder. The daemon starts on what `change` has made."""
     host.run("systemctl stop escortd")
-    host.run(f"rm -rf {PINS} /run/escortd/principals /run/escortd/running && {change}")
+    host.run(f"rm -rf {PINS} /run/escortd/principals /run/escortd/running && {change} && systemd-tmpfiles --create escortd.conf")
     host.run("systemctl start escortd", timeout=60)
     wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
 
@@ -145,7 +145,7 @@ def test_no_valid_policies_and_none_kept(host, damage):
 
 def test_the_group_removed(host):
     """Its unit names the group: without it systemd could not start it."""
-    boot_with(host, "systemctl stop escortd-group && groupdel escortd")
+    boot_with(host, "groupdel escortd")
     nobody_of_support_gets_in(host)
 
 

@@ -14,9 +14,9 @@ from vm import Vm  # noqa: E402
 SUITE = os.environ.get("ESCORT_VM_SUITE", "bookworm")
 
 
-def machine(policy: str, suite: str = SUITE):
+def machine(policy: str, suite: str = SUITE, **options):
     """A virtual machine with escortd, its broker's key trusted and one of the tests' policies in force; a fixture's body."""
-    with Vm(suite) as booted:
+    with Vm(suite, **options) as booted:
         booted.install(product.package())
         product.found_broker(booted)
         product.set_policy(booted, product.policy(policy))

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 from testhost.guest import Guest
@@ -26,7 +27,9 @@ class Vm(Guest):
 
     slow = 4  # an emulated processor, on a machine that may be busy
 
-    def __init__(self, suite: str) -> None:
+    def __init__(self, suite: str, *, restorable: bool = False) -> None:
+        """restorable: restore_as_copy() works; its disk is a file of its own."""
+        self._restorable = restorable
         self._suite = suite
         self.boot_seconds = 0.0
         self._port = _free_port()
@@ -45,20 +48,11 @@ class Vm(Guest):
         self.stop()
 
     def start(self) -> None:
-        booted = kernel(self._suite)
+        kernel(self._suite), disk()  # made before the time is taken
         begin = time.monotonic()
-        with open(self._path("qemu.log"), "wb") as log:
-            # It dies with the one who started it. An emulated processor: nested KVM is not the same on every machine.
-            self._qemu = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config",
-                 "-display", "none", "-no-reboot", "-M", "pc", "-accel", "tcg,thread=multi",
-                 "-cpu", "max", "-smp", "2", "-m", "1024", "-serial", f"file:{self._path('console.log')}",
-                 "-kernel", str(booted / "vmlinux"), "-initrd", str(booted / "initrd.img"), "-append", _KERNEL_LINE,
-                 "-drive", f"file={disk()},format=raw,snapshot=on,if=none,id=d0,cache=unsafe",
-                 "-device", "virtio-blk-pci,drive=d0",
-                 "-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:2222",
-                 "-device", "virtio-net-pci,netdev=n0,romfile="],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if self._restorable:
+            subprocess.run(["cp", "--sparse=always", disk(), self._path("disk.img")], check=True)
+        self._run_qemu()
         self.wait_for(self._answers, 60, "the virtual machine's sshd")
         state = self.run(["systemctl", "is-system-running", "--wait"], check=False).out.strip()
         if state != "running":
@@ -66,12 +60,54 @@ class Vm(Guest):
             raise RuntimeError(f"the virtual machine came up {state}: {failed}\n{self.console()}")
         self.boot_seconds = time.monotonic() - begin
 
+    def _run_qemu(self, *options: str) -> None:
+        booted = kernel(self._suite)
+        if self._restorable:
+            drive = str(self._path("disk.img"))
+            options += ("-device", f"vmgenid,guid={uuid.uuid4()}", "-monitor", f"unix:{self._path('monitor')},server,nowait")
+        else:
+            drive = f"{disk()},snapshot=on"
+        with open(self._path("qemu.log"), "wb") as log:
+            # It dies with the one who started it. An emulated processor: nested KVM is not the same on every machine.
+            self._qemu = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config",
+                 "-display", "none", "-no-reboot", "-M", "pc", "-accel", "tcg,thread=multi",
+                 "-cpu", "max", "-smp", "2", "-m", "1024", "-serial", f"file:{self._path('console.log')}",
+                 "-kernel", str(booted / "vmlinux"), "-initrd", str(booted / "initrd.img"), "-append", _KERNEL_LINE,
+                 "-drive", f"file={drive},format=raw,if=none,id=d0,cache=unsafe",
+                 "-device", "virtio-blk-pci,drive=d0",
+                 "-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self._port}-:2222",
+                 "-device", "virtio-net-pci,netdev=n0,romfile=", *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def restore_as_copy(self) -> None:
+        """As from a snapshot of this moment: the memory and the disk as they are, another VM generation id."""
+        frozen = self._path("memory")
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(str(self._path("monitor")))
+            said = monitor.makefile("rw")
+            print(f'migrate -d "exec:cat >{frozen}"', file=said, flush=True)
+            for _ in range(600):
+                print("info migrate", file=said, flush=True)
+                time.sleep(0.2)
+                if "Migration status: completed" in monitor.recv(1 << 20).decode(errors="replace"):
+                    break
+            else:
+                raise TimeoutError("the machine's memory was not written")
+        self._end_qemu()
+        self._path("control").unlink(missing_ok=True)  # its connection has gone
+        self._run_qemu("-incoming", f"exec:cat {frozen}")
+        self.wait_for(self._answers, 60, "the restored machine's sshd")
+
     def stop(self) -> None:
+        self._end_qemu()
+        self._folder.cleanup()
+
+    def _end_qemu(self) -> None:
         if self._qemu is not None:
             self._qemu.kill()
             self._qemu.wait()
             self._qemu = None
-        self._folder.cleanup()
 
     def console(self) -> str:
         log = self._path("console.log")

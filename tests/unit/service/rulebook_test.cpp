@@ -131,6 +131,10 @@ TEST_CASE("rulebook: an account looked up by its number stays a principal when a
     CHECK(book.added_accounts()[0].uid == 5000);
     book.set_policies(book.policies(), {}); // a reload, of a directory that lists nobody
     CHECK(book.governed(5000));
+    CHECK(book.set_accounts(accounts({{"alice", 5000}}))); // the number is hers now
+    CHECK_FALSE(book.governed(5000));
+    CHECK(book.set_accounts(accounts({})));
+    CHECK(book.governed(5000));
     CHECK_FALSE(book.renew_account(5000, Account{"vendor-ldap", 5000})); // as it was
     CHECK(book.governed(5000));
     CHECK(book.renew_account(5000, Account{"alice", 5000})); // its number is another's now

@@ -22,6 +22,7 @@ TEST_CASE("session state: saved and loaded, of this boot alone, never of a newer
     kept.user_manager = true;
     kept.frozen_by_hand = true;
     kept.entered = {1002, 4294967294};
+    kept.also = {"vendor-two"};
     REQUIRE(save_session_state(path, {7, 1025, {{"00000007-3", kept}, {"00000007-4", {}}}}));
     const auto same = load_session_state(path, 7);
     REQUIRE(same);
