@@ -34,7 +34,7 @@ def programs(host):
 @pytest.fixture
 def few_pids(host):
     """The host's pids wrap around all the time; where that limit is the machine's own, nothing is changed."""
-    before = host.read("/proc/sys/kernel/pid_max")
+    before = host.read("/proc/sys/kernel/pid_max").strip()
     here = Path("/proc/sys/kernel/pid_max").read_text()
     host.run("echo 4000 >/proc/sys/kernel/pid_max")
     private = Path("/proc/sys/kernel/pid_max").read_text() == here
