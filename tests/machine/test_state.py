@@ -27,7 +27,7 @@ def as_it_was(host, fresh):
 def boot_with(host, change: str) -> None:
     """What a reboot leaves: no pinned programs, an empty run folder. The daemon starts on what `change` has made."""
     host.run("systemctl stop escortd")
-    host.run(f"rm -rf {PINS} /run/escortd/principals /run/escortd/running && {change} && systemd-tmpfiles --create escortd.conf")
+    host.run(f"rm -rf {PINS} /run/escortd/principals /run/escortd/running && {change} && systemd-tmpfiles --create --prefix=/run/escortd escortd.conf")
     host.run("systemctl start escortd", timeout=60)
     wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
 
@@ -153,7 +153,7 @@ def test_a_boot_without_the_daemon(host):
     """The gate knows support by the last boot's file, which systemd-tmpfiles puts there."""
     product.approve(host, ACCOUNT)
     host.run("systemctl stop escortd")
-    host.run(f"rm -rf {PINS} /run/escortd/principals && systemd-tmpfiles --create escortd.conf")
+    host.run(f"rm -rf {PINS} /run/escortd/principals && systemd-tmpfiles --create --prefix=/run/escortd escortd.conf")
     try:
         refused = host.ssh(ACCOUNT, "touch", CANARY, options=("-o", "LogLevel=INFO"))
         assert "can't be checked on this host now" in refused.err and not host.exists(CANARY)
