@@ -54,8 +54,7 @@ struct FreeLink {
 [[nodiscard]] Result<escort_clock> read_clock(int map);
 
 // Has the timer not looked for two seconds (boot-time ns), or says a time to come, as it never would? Then
-// wind_clock() again. Always false of kinds
-// without one.
+// wind_clock() again. Always false of kinds without one.
 [[nodiscard]] bool stands_still(const escort_clock& clock, ClockKind kind, std::uint64_t now_ns);
 
 } // namespace escort
