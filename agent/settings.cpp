@@ -104,7 +104,7 @@ class Reader {
     static std::size_t addresses(const Settings& settings) {
         std::size_t count = 0;
         for (const auto& source : settings.courier.sources) {
-            const auto* https = std::get_if<HttpsSource>(&source);
+            const auto* https = std::get_if<HttpsSettings>(&source);
             const bool of_groups = https != nullptr && https->url.find("{group}") != std::string::npos;
             count += of_groups ? settings.groups.size() : 1;
         }

@@ -19,6 +19,9 @@
 /* What is marked dead and has a deadline within this is left to the daemon until then: it lets a last line
  * reach the person (Ender::begin). */
 #define CLOCK_LEAD_NS 1000000000ull
+/* So long after a deadline the clock leaves the session to the daemon, which says why on the terminal before
+ * it kills. The hooks don't wait: nothing new starts after the deadline. */
+#define CLOCK_GRACE_NS 500000000ull
 #define CLOCK_HURRY_NS 20000000ull
 /* So many quick passes with every signal sent, 2 s, before a task that won't die (an uninterruptible one) is
  * looked at in each tick only. */
@@ -55,8 +58,9 @@ struct {
 
 /* Must what belongs to this verdict be dead by now? */
 static __always_inline bool is_over(const struct escort_verdict* verdict, __u64 now) {
-    struct escort_facts facts = {.now_ns = now, .labelled = 1, .verdict_known = 1, .verdict = *verdict};
+    struct escort_facts facts = {.labelled = 1, .verdict_known = 1, .verdict = *verdict};
 
+    facts.now_ns = now > CLOCK_GRACE_NS ? now - CLOCK_GRACE_NS : 0;
     if (verdict->flags & ESCORT_VERDICT_DEAD && verdict->deadline_ns - now - 1 < CLOCK_LEAD_NS) return false;
     return !(verdict->flags & ESCORT_VERDICT_OBSERVE) && escort_live(&facts) != ESCORT_REASON_NONE;
 }

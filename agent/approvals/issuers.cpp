@@ -1,5 +1,7 @@
 #include "approvals/issuers.h"
 
+#include "base/contains.h"
+
 #include <algorithm>
 #include <fnmatch.h>
 
@@ -13,9 +15,8 @@ std::vector<const IssuerRule*> rules_for(const std::vector<IssuerRule>& rules, c
     const auto files = trust.files_of(thumbprint);
     std::vector<const IssuerRule*> out;
     for (const IssuerRule& rule : rules) {
-        const bool holds_key = std::any_of(rule.keys.begin(), rule.keys.end(), [&](const std::string& key) {
-            return std::find(files.begin(), files.end(), key) != files.end();
-        });
+        const bool holds_key = std::any_of(rule.keys.begin(), rule.keys.end(),
+                                           [&](const std::string& key) { return contains(files, key); });
         if (rule.iss == iss && rule.types.contains(type) && holds_key) out.push_back(&rule);
     }
     return out;

@@ -1,6 +1,7 @@
 #include "approvals/jws.h"
 
 #include "approvals/base64url.h"
+#include "approvals/openssl_handles.h"
 #include "approvals/strict_json.h"
 
 #include <array>
@@ -15,10 +16,6 @@ struct Header {
     std::string alg;
     std::string typ;
     std::optional<std::string> kid;
-};
-
-struct EcdsaSigFree {
-    void operator()(ECDSA_SIG* signature) const { ECDSA_SIG_free(signature); }
 };
 
 // Each of these would let the document choose its own key or change what is signed.
@@ -72,7 +69,7 @@ Judged<Header> parse_header(std::string_view segment) {
 
 // r || s (RFC 7518 §3.4) to the DER that EVP expects.
 std::optional<std::string> der_signature(std::string_view raw, std::size_t width) {
-    const std::unique_ptr<ECDSA_SIG, EcdsaSigFree> signature(ECDSA_SIG_new());
+    const EcdsaSig signature(ECDSA_SIG_new());
     const auto* bytes = reinterpret_cast<const unsigned char*>(raw.data());
     BIGNUM* r = BN_bin2bn(bytes, static_cast<int>(width), nullptr);
     BIGNUM* s = BN_bin2bn(bytes + width, static_cast<int>(width), nullptr);

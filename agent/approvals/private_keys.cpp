@@ -1,5 +1,6 @@
 #include "approvals/private_keys.h"
 
+#include "approvals/openssl_handles.h"
 #include "base/file.h"
 
 #include <algorithm>
@@ -15,20 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kKeyFileLimit = 64UL * 1024;
 constexpr std::size_t kFilesLimit = 10'000;
 
-struct BioFree {
-    void operator()(BIO* bio) const { BIO_free(bio); }
-};
-
-// Nobody is asked: what is encrypted stays unread.
-int no_passphrase(char*, int, int, void*) {
-    return -1;
-}
-
 bool holds_private_half(const std::string& pem, const TrustSet& trust) {
-    const std::unique_ptr<BIO, BioFree> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     while (bio) { // every block: a certificate or another key may stand before it
         const Pkey key(
             PEM_read_bio_PrivateKey_ex(bio.get(), nullptr, no_passphrase, nullptr, nullptr,

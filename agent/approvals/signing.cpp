@@ -1,6 +1,7 @@
 #include "approvals/signing.h"
 
 #include "approvals/base64url.h"
+#include "approvals/openssl_handles.h"
 #include "base/file.h"
 
 #include <openssl/bio.h>
@@ -11,19 +12,6 @@
 namespace escort {
 
 namespace {
-
-struct BioFree {
-    void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using Bio = std::unique_ptr<BIO, BioFree>;
-
-struct EcdsaSigFree {
-    void operator()(ECDSA_SIG* signature) const { ECDSA_SIG_free(signature); }
-};
-
-int no_passphrase(char*, int, int, void*) {
-    return -1;
-}
 
 const char* or_null(const std::string& properties) {
     return properties.empty() ? nullptr : properties.c_str();
@@ -47,8 +35,7 @@ Result<std::string> text_of(const Bio& bio, int written) {
 // DER ECDSA-Sig-Value to r || s, each at its full width (RFC 7518 §3.4).
 Result<std::string> raw_signature(const std::string& der, std::size_t width) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    const std::unique_ptr<ECDSA_SIG, EcdsaSigFree> signature(
-        d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
+    const EcdsaSig signature(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
     if (!signature) return fail("", openssl_error());
     std::string out(2 * width, '\0');
     auto* to = reinterpret_cast<unsigned char*>(out.data());

@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace escort {
+
+constexpr mode_t kStateMode = 0600;
 
 constexpr std::int64_t kStateFormat = 1;
 

@@ -14,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kStateLimit = 256UL * 1024 * 1024; // 100,000 revoked approvals with long names
-constexpr mode_t kStateMode = 0600;
 
 // Nothing where the file does not exist.
 Result<std::optional<std::string>> read_if_there(const std::string& path) {

@@ -9,7 +9,6 @@ namespace escort {
 
 namespace {
 
-constexpr mode_t kStateMode = 0600;
 constexpr std::int64_t kUnprovenFor = 2 * kLeaseLifetime; // seconds that a lease without a key is kept
 
 Presence presence_of(const LeaseDocument& lease, const std::string& issuer) {

@@ -1,5 +1,6 @@
 #include "approvals/trust.h"
 
+#include "approvals/openssl_handles.h"
 #include "base/file.h"
 
 #include <algorithm>
@@ -10,21 +11,6 @@
 #include <openssl/pem.h>
 
 namespace escort {
-
-namespace {
-
-constexpr std::size_t kKeyFileLimit = 64 * 1024; // a PEM key takes less than 1 KiB
-
-struct BioFree {
-    void operator()(BIO* bio) const { BIO_free(bio); }
-};
-
-// OpenSSL's own would ask on the terminal.
-int no_passphrase(char*, int, int, void*) {
-    return -1;
-}
-
-} // namespace
 
 const TrustedKey* TrustSet::find(std::string_view thumbprint) const {
     for (const TrustedKey& key : keys)
@@ -50,7 +36,7 @@ Result<TrustedKey> trusted_key_from_pem(const std::string& file, const std::stri
     if (pem.find("-----BEGIN ", begin + 1) != std::string::npos)
         return fail(file, "holds more than one PEM block", "one key a file");
     ERR_clear_error();
-    const std::unique_ptr<BIO, BioFree> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     if (!bio) return fail(file, openssl_error());
     Pkey pkey(PEM_read_bio_PUBKEY_ex(bio.get(), nullptr, no_passphrase, nullptr, nullptr,
                                      properties.empty() ? nullptr : properties.c_str()));

@@ -1,5 +1,6 @@
 #include "control/peer.h"
 
+#include "base/contains.h"
 #include "base/fd.h"
 
 #include <algorithm>
@@ -43,7 +44,7 @@ std::shared_ptr<const Fd> pidfd_of(int connection, pid_t pid) {
 } // namespace
 
 bool Peer::in_group(gid_t group) const {
-    return gid == group || std::find(groups.begin(), groups.end(), group) != groups.end();
+    return gid == group || contains(groups, group);
 }
 
 std::string Peer::text() const {

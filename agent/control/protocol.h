@@ -37,6 +37,10 @@ using Outcome = tl::expected<T, Failure>;
     return tl::unexpected<Failure>(Failure{code, Error{std::move(where), std::move(why), std::move(hint)}});
 }
 
+[[nodiscard]] inline tl::unexpected<Failure> not_so(Error error) {
+    return tl::unexpected<Failure>(Failure{Exit::not_so, std::move(error)});
+}
+
 struct Call {
     std::string name;
     nlohmann::json params = nlohmann::json::object();

@@ -1,14 +1,12 @@
 #include "core/escorting.h"
 
+#include "base/contains.h"
+
 namespace escort {
 
 namespace {
 
 constexpr const char* kRequired = "require.escort.required";
-
-bool holds(const std::vector<std::string>& list, const std::string& word) {
-    return std::find(list.begin(), list.end(), word) != list.end();
-}
 
 // required: {unless: ...}: does the engineer meet all of it? An `unless` that names nothing excuses nobody.
 bool excused(const RequireEscort& require, const Engineer& engineer) {
@@ -17,11 +15,11 @@ bool excused(const RequireEscort& require, const Engineer& engineer) {
     const auto& has = engineer.citizenship;
     if (!require.unless_citizenship.empty() &&
         (has.empty() || !std::all_of(has.begin(), has.end(), [&](const auto& country) {
-             return holds(require.unless_citizenship, country);
+             return contains(require.unless_citizenship, country);
          })))
         return false;
     return std::all_of(require.unless_screening.begin(), require.unless_screening.end(),
-                       [&](const auto& word) { return holds(engineer.screening, word); });
+                       [&](const auto& word) { return contains(engineer.screening, word); });
 }
 
 // The lease of the approval's own escort; somebody else's is none.

@@ -1,5 +1,6 @@
 #include "core/proof.h"
 
+#include "base/contains.h"
 #include "core/cidr.h"
 
 namespace escort {
@@ -7,10 +8,6 @@ namespace escort {
 namespace {
 
 constexpr const char* kUnbound = "not known, and not bound";
-
-bool holds(const std::vector<std::string>& list, const std::optional<std::string>& word) {
-    return word && std::find(list.begin(), list.end(), *word) != list.end();
-}
 
 bool within(const std::string& address, const std::vector<std::string>& networks) {
     const auto parsed = parse_ip(address);
@@ -80,7 +77,7 @@ void check_session(const Policy& policy, const SessionFacts& facts, const Eviden
 }
 
 bool names_key(const Approval& approval, const SessionFacts& facts) {
-    return holds(approval.ssh.fingerprints, facts.key) || holds(approval.ssh.key_ids, facts.key_id);
+    return contains(approval.ssh.fingerprints, facts.key) || contains(approval.ssh.key_ids, facts.key_id);
 }
 
 bool names_source(const Approval& approval, const SessionFacts& facts) {

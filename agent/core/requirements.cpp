@@ -1,5 +1,6 @@
 #include "core/requirements.h"
 
+#include "base/contains.h"
 #include "core/pattern.h"
 
 #include <limits>
@@ -9,16 +10,12 @@ namespace escort {
 
 namespace {
 
-bool holds(const std::vector<std::string>& list, const std::string& word) {
-    return std::find(list.begin(), list.end(), word) != list.end();
-}
-
 bool holds_all(const std::vector<std::string>& list, const std::vector<std::string>& words) {
-    return std::all_of(words.begin(), words.end(), [&](const auto& word) { return holds(list, word); });
+    return std::all_of(words.begin(), words.end(), [&](const auto& word) { return contains(list, word); });
 }
 
 bool holds_any(const std::vector<std::string>& list, const std::vector<std::string>& words) {
-    return std::any_of(words.begin(), words.end(), [&](const auto& word) { return holds(list, word); });
+    return std::any_of(words.begin(), words.end(), [&](const auto& word) { return contains(list, word); });
 }
 
 std::string asked(const std::string& has, const std::vector<std::string>& list) {
@@ -75,16 +72,16 @@ void check_location(const Case& one, Findings& found) {
         }
     } else {
         if (allow)
-            found.check(holds(allow->value, location->country), Reason::location_denied,
+            found.check(contains(allow->value, location->country), Reason::location_denied,
                         "require.engineer.location.allow", allow->place,
                         [&] { return asked("in " + location->country, allow->value); });
         if (deny)
-            found.check(!holds(deny->value, location->country), Reason::location_denied,
+            found.check(!contains(deny->value, location->country), Reason::location_denied,
                         "require.engineer.location.deny", deny->place,
                         [&] { return "in " + location->country + "; denied: " + text_of(deny->value); });
     }
     if (const auto& by = require.location_asserted_by)
-        found.check(holds(by->value, location->asserted_by), Reason::location_denied,
+        found.check(contains(by->value, location->asserted_by), Reason::location_denied,
                     "require.engineer.location.asserted_by", by->place,
                     [&] { return asked("asserted by " + location->asserted_by, by->value); });
     if (require.location_max_age) check_age(one, *location, found);

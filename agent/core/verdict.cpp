@@ -1,5 +1,6 @@
 #include "core/verdict.h"
 
+#include "base/contains.h"
 #include "core/candidates.h"
 #include "core/proof.h"
 
@@ -128,8 +129,7 @@ class Judging {
     // on_violation: freeze. A session that never was is simply refused; and where the escort's absence is to
     // kill, at once or after its grace, the policy has said so itself.
     void hold_denied() {
-        const auto& reasons = verdict_.reasons;
-        const bool kills = std::find(reasons.begin(), reasons.end(), Reason::escort_absent) != reasons.end();
+        const bool kills = contains(verdict_.reasons, Reason::escort_absent);
         if (facts_.approval && policy_.on_violation.value == Violation::freeze && !kills)
             verdict_.hold = Hold::freeze;
     }

@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t kStreamBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kEventsOfASubject = 10'000;      // of one host and kind
 constexpr std::int64_t kDuplicatesNs = 600'000'000'000; // 10 min: as long as ids are remembered
-constexpr std::int32_t kHeaderBytes = 4096;             // what a message has beside the event
+constexpr std::int32_t kMessageHeaderBytes = 4096;      // what a message has beside the event
 
 Result<KeyValue> open_bucket(jsCtx* stream, const std::string& bucket, int create) {
     kvStore* raw = nullptr;
@@ -35,7 +35,7 @@ struct Connected {
     JetStream stream;
 };
 
-Result<Connected> connect_to(const NatsSource& target) {
+Result<Connected> connect_to(const NatsSettings& target) {
     const auto options = nats_options(target);
     if (!options) return tl::unexpected(options.error());
     const std::string& server = target.servers.front();
@@ -51,7 +51,7 @@ Result<Connected> connect_to(const NatsSource& target) {
 
 } // namespace
 
-Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key,
+Result<std::uint64_t> put_into_bucket(const NatsSettings& target, const std::string& key,
                                       std::string_view value, int create) {
     const auto connected = connect_to(target);
     if (!connected) return tl::unexpected(connected.error());
@@ -65,7 +65,7 @@ Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::strin
     return revision;
 }
 
-Status make_event_stream(const NatsSource& target, int replicas) {
+Status make_event_stream(const NatsSettings& target, int replicas) {
     const auto connected = connect_to(target);
     if (!connected) return tl::unexpected(connected.error());
     jsCtx* stream = connected->stream.get();
@@ -84,7 +84,7 @@ Status make_event_stream(const NatsSource& target, int replicas) {
         config.SubjectsLen = 1;
         config.MaxBytes = kStreamBytes;
         config.MaxMsgsPerSubject = kEventsOfASubject;
-        config.MaxMsgSize = kSessionEventLimit + kHeaderBytes;
+        config.MaxMsgSize = kSessionEventLimit + kMessageHeaderBytes;
         config.Duplicates = kDuplicatesNs;
         config.Replicas = replicas;
         config.DenyDelete = true;

@@ -13,11 +13,11 @@ namespace escort::courier {
 
 // Puts `value` under `key` of the source's bucket and returns the bucket's revision. `create`: above 0 makes
 // the bucket where it isn't there, with one value a key, on so many servers (1 to 5).
-[[nodiscard]] Result<std::uint64_t> put_into_bucket(const NatsSource& target, const std::string& key,
+[[nodiscard]] Result<std::uint64_t> put_into_bucket(const NatsSettings& target, const std::string& key,
                                                     std::string_view value, int create);
 
 // Makes the stream of session events where it isn't there, on so many servers (1 to 5). What it holds goes by
 // its limits alone.
-[[nodiscard]] Status make_event_stream(const NatsSource& target, int replicas);
+[[nodiscard]] Status make_event_stream(const NatsSettings& target, int replicas);
 
 } // namespace escort::courier

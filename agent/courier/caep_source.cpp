@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 constexpr std::size_t kMostEvents = 100;
-constexpr std::uint64_t kGapMs = 100;     // between requests, whatever the server says
-constexpr std::uint64_t kAgainMs = 1'000; // where nothing of it was new
+constexpr std::uint64_t kGapMs = 100;      // between requests, whatever the server says
+constexpr std::uint64_t kAtOnceMs = 1'000; // where nothing of it was new
 constexpr std::size_t kTokenBytes = 16'384;
 constexpr std::chrono::seconds kPatience{300}; // RFC 8936 leaves it to the transmitter
 
@@ -27,7 +27,7 @@ Result<std::string> read_token(const std::string& path) {
 
 } // namespace
 
-CaepSource::CaepSource(escort::CaepSource settings, const Ground& ground)
+CaepSource::CaepSource(CaepSettings settings, const Ground& ground)
     : settings_(std::move(settings)),
       ground_(ground),
       url_(addresses_of(settings_.url, ground.host_id, {}).front()),
@@ -76,7 +76,7 @@ Next CaepSource::take(const HttpAnswer& answer) {
     // time.
     const bool something_new = told_.report().documents > before;
     at_once_ = !acknowledge_.empty() || !refuse_.empty();
-    return {something_new || held ? kGapMs : at_once_ ? jittered_ms(kAgainMs, ground_.random()) : rest, ""};
+    return {something_new || held ? kGapMs : at_once_ ? jittered_ms(kAtOnceMs, ground_.random()) : rest, ""};
 }
 
 } // namespace escort::courier

@@ -11,7 +11,7 @@ namespace escort::courier {
 
 class CaepSource final : public Source {
   public:
-    CaepSource(escort::CaepSource settings, const Ground& ground);
+    CaepSource(CaepSettings settings, const Ground& ground);
 
     void start() override { poll_.start(); }
     [[nodiscard]] const SourceReport& report() const override { return told_.report(); }
@@ -20,7 +20,7 @@ class CaepSource final : public Source {
     [[nodiscard]] Result<HttpRequest> ask() const;
     [[nodiscard]] Next take(const HttpAnswer& answer);
 
-    escort::CaepSource settings_;
+    CaepSettings settings_;
     const Ground& ground_;
     std::string url_;
     Told told_;

@@ -72,11 +72,11 @@ Courier::~Courier() {
 
 void Courier::add_sources() {
     for (const auto& source : settings_.courier.sources) {
-        if (const auto* nats = std::get_if<escort::NatsSource>(&source))
+        if (const auto* nats = std::get_if<NatsSettings>(&source))
             sources_.push_back(std::make_unique<NatsSource>(*nats, settings_.paths.outbox, ground_));
-        else if (const auto* caep = std::get_if<escort::CaepSource>(&source))
+        else if (const auto* caep = std::get_if<CaepSettings>(&source))
             sources_.push_back(std::make_unique<CaepSource>(*caep, ground_));
-        else if (const auto* https = std::get_if<escort::HttpsSource>(&source))
+        else if (const auto* https = std::get_if<HttpsSettings>(&source))
             for (auto& url : addresses_of(https->url, settings_.host_id, settings_.groups))
                 sources_.push_back(std::make_unique<HttpsSource>(*https, std::move(url), ground_));
     }

@@ -37,7 +37,7 @@ std::vector<std::string> addresses_of(const std::string& url, const std::string&
     return all;
 }
 
-HttpsSource::HttpsSource(escort::HttpsSource settings, std::string url, const Ground& ground)
+HttpsSource::HttpsSource(HttpsSettings settings, std::string url, const Ground& ground)
     : settings_(std::move(settings)),
       url_(std::move(url)),
       ground_(ground),

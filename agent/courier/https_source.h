@@ -12,7 +12,7 @@ namespace escort::courier {
 class HttpsSource final : public Source {
   public:
     // `url`: one of addresses_of(settings.url).
-    HttpsSource(escort::HttpsSource settings, std::string url, const Ground& ground);
+    HttpsSource(HttpsSettings settings, std::string url, const Ground& ground);
 
     void start() override { poll_.start(); }
     void ask_again() override { etag_.clear(), poll_.start(); }
@@ -22,7 +22,7 @@ class HttpsSource final : public Source {
     [[nodiscard]] Result<HttpRequest> ask() const;
     [[nodiscard]] Next take(const HttpAnswer& answer);
 
-    escort::HttpsSource settings_;
+    HttpsSettings settings_;
     std::string url_;
     const Ground& ground_;
     Told told_;

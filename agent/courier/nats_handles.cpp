@@ -31,7 +31,7 @@ std::string nats_error(natsConnection* connection, natsStatus status) {
     return std::string(words);
 }
 
-Result<NatsOptions> nats_options(const NatsSource& source) {
+Result<NatsOptions> nats_options(const NatsSettings& source) {
     natsOptions* made = nullptr;
     if (natsOptions_Create(&made) != NATS_OK) return fail("nats", "no memory");
     NatsOptions options(made);

@@ -28,6 +28,6 @@ using KeyValue = std::unique_ptr<kvStore, Destroy<kvStore_Destroy>>;
 [[nodiscard]] std::string nats_error(natsConnection* connection, natsStatus status);
 
 // Servers, TLS and credentials of `source`. The error's `where` is the setting that cnats refused.
-[[nodiscard]] Result<NatsOptions> nats_options(const NatsSource& source);
+[[nodiscard]] Result<NatsOptions> nats_options(const NatsSettings& source);
 
 } // namespace escort::courier

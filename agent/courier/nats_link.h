@@ -38,7 +38,7 @@ struct NatsEvent {
 };
 
 struct NatsTarget {
-    NatsSource source;
+    NatsSettings source;
     std::vector<std::string> keys; // of the bucket; the last part may be >
     std::string event_subjects;    // what the subjects of outgoing messages begin with
     std::string inbox; // a prefix of its own for answers, so that others can't be allowed to listen

@@ -36,7 +36,7 @@ class ConnectDelay {
 
 } // namespace
 
-NatsSource::NatsSource(escort::NatsSource settings, std::string outbox, const Ground& ground)
+NatsSource::NatsSource(NatsSettings settings, std::string outbox, const Ground& ground)
     : settings_(std::move(settings)),
       ground_(ground),
       told_(name_of(settings_), ground),

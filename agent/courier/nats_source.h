@@ -13,7 +13,7 @@ namespace escort::courier {
 class NatsSource final : public Source {
   public:
     // `outbox`: the folder of the session events, where this source takes them.
-    NatsSource(escort::NatsSource settings, std::string outbox, const Ground& ground);
+    NatsSource(NatsSettings settings, std::string outbox, const Ground& ground);
 
     void start() override;
     void ask_again() override { refresh_.in_ms(0); }
@@ -26,7 +26,7 @@ class NatsSource final : public Source {
     void fails(const std::string& why);
     [[nodiscard]] std::string stamp() const;
 
-    escort::NatsSource settings_;
+    NatsSettings settings_;
     const Ground& ground_;
     Told told_;
     Backoff backoff_; // of whole links that could not begin

@@ -8,7 +8,7 @@
 namespace escort {
 
 namespace {
-constexpr std::uint64_t kFirstPauseUs = 1'000;
+constexpr std::uint64_t kFirstStopPauseUs = 1'000;
 constexpr std::uint64_t kUpkeepUs = 50'000;
 // So long parents are stopped before their children; then all that still runs, at once.
 constexpr std::uint64_t kTurnsNs = 30'000'000;
@@ -83,7 +83,7 @@ void Freezer::freeze(std::uint64_t id, Done done, std::chrono::microseconds lead
     if (!fresh) return;
     held.since_ns = boot_ns();
     held.begin_ns = held.since_ns + static_cast<std::uint64_t>(lead.count()) * 1000;
-    pause_us_ = kFirstPauseUs;
+    pause_us_ = kFirstStopPauseUs;
     if (lead.count() <= 0) {
         begin(id, held, look(id));
         pass(id, held, look(id)); // `held` may be gone after this
@@ -98,7 +98,7 @@ void Freezer::adopt(std::uint64_t id) {
     found->second.adopted = true;
     found->second.phase = Phase::stopping;
     set_flag(state_, id, true);
-    pause_us_ = kFirstPauseUs;
+    pause_us_ = kFirstStopPauseUs;
     pass(id, found->second, look(id));
     arm();
 }
@@ -184,7 +184,7 @@ std::size_t Freezer::thaw(std::uint64_t id) {
         frozen->thaw();
     for (const auto& done : held.waiting)
         done({id, 0, 0, 0, true});
-    pause_us_ = kFirstPauseUs;
+    pause_us_ = kFirstStopPauseUs;
     arm();
     return held.processes;
 }

@@ -37,9 +37,6 @@ class Freezer {
   public:
     using Done = std::function<void(const Frozen&)>;
 
-    // sshd forwards a line from the session's terminal within 1 ms, 12 ms under load; once frozen it forwards
-    // nothing (TIOCOUTQ of a pty is always 0, so there is nothing to wait for but time).
-    static constexpr std::chrono::microseconds kNoticeLead{20'000};
     // Then a session is reported though a process of it is not stopped: one in uninterruptible sleep.
     static constexpr std::chrono::milliseconds kPatience{1000};
 
@@ -55,7 +52,7 @@ class Freezer {
     // Freezes a session after `lead`; it is the freezer that puts ESCORT_VERDICT_FROZEN into its verdict,
     // after it has seen what the user himself had stopped. Harmless when it is frozen. `done` is called when
     // it stands, perhaps before this returns.
-    void freeze(std::uint64_t id, Done done = {}, std::chrono::microseconds lead = kNoticeLead);
+    void freeze(std::uint64_t id, Done done = {}, std::chrono::microseconds lead = {});
     // Lets it go on, but for what had been stopped before. How many processes stood.
     std::size_t thaw(std::uint64_t id);
     // A session that the daemon before this one had frozen: held on. What its user had stopped himself is not

@@ -47,7 +47,7 @@ class SourceReader {
     SourceReader(const std::string& file, const YamlNode& item, Diagnostics& out)
         : file_(file), item_(item), out_(out) {}
 
-    std::optional<DocumentSource> read() {
+    std::optional<SourceSettings> read() {
         const auto* type = item_.find("type");
         if (type == nullptr) {
             report(item_, "an item of courier.sources has no type", "https, nats or caep_poll");
@@ -75,8 +75,8 @@ class SourceReader {
             {Severity::error, Place{file_, node.line, node.column}, std::move(message), std::move(hint)});
     }
 
-    DocumentSource read_https() {
-        HttpsSource source;
+    SourceSettings read_https() {
+        HttpsSettings source;
         source.url = read_url({"{host_id}", "{group}"});
         source.tls = read_tls();
         source.pin = read_pin();
@@ -85,8 +85,8 @@ class SourceReader {
         return source;
     }
 
-    DocumentSource read_nats() {
-        NatsSource source;
+    SourceSettings read_nats() {
+        NatsSettings source;
         for (const auto& server : item_.find("servers")->items) {
             if (!server.text.starts_with("nats://") && !server.text.starts_with("tls://"))
                 report(server, fmt::format("courier.sources.servers: \"{}\" is no nats:// or tls:// address",
@@ -130,8 +130,8 @@ class SourceReader {
         return node->text;
     }
 
-    DocumentSource read_caep() {
-        CaepSource source;
+    SourceSettings read_caep() {
+        CaepSettings source;
         source.url = read_url({"{host_id}"});
         source.tls = read_tls();
         source.pin = read_pin();
@@ -209,7 +209,7 @@ void choose_events_source(CourierSettings& settings, const YamlNode& sources) {
     for (const auto& item : sources.items)
         if (item.find("events") != nullptr) return;
     for (auto& source : settings.sources)
-        if (auto* nats = std::get_if<NatsSource>(&source)) {
+        if (auto* nats = std::get_if<NatsSettings>(&source)) {
             nats->events = kEventStream;
             return;
         }
@@ -217,16 +217,16 @@ void choose_events_source(CourierSettings& settings, const YamlNode& sources) {
 
 } // namespace
 
-std::string name_of(const DocumentSource& source) {
-    if (const auto* https = std::get_if<HttpsSource>(&source)) return https->url;
-    if (const auto* caep = std::get_if<CaepSource>(&source)) return caep->url;
-    const auto& nats = std::get<NatsSource>(source);
+std::string name_of(const SourceSettings& source) {
+    if (const auto* https = std::get_if<HttpsSettings>(&source)) return https->url;
+    if (const auto* caep = std::get_if<CaepSettings>(&source)) return caep->url;
+    const auto& nats = std::get<NatsSettings>(source);
     return "nats " + (nats.servers.empty() ? std::string() : authority_of(nats.servers.front()));
 }
 
-const NatsSource* events_source(const CourierSettings& settings) {
+const NatsSettings* events_source(const CourierSettings& settings) {
     for (const auto& source : settings.sources)
-        if (const auto* nats = std::get_if<NatsSource>(&source); nats != nullptr && !nats->events.empty())
+        if (const auto* nats = std::get_if<NatsSettings>(&source); nats != nullptr && !nats->events.empty())
             return nats;
     return nullptr;
 }
@@ -262,7 +262,7 @@ CourierSettings read_courier(const std::string& file, const YamlNode& map, Diagn
     for (const auto& item : sources->items) {
         auto source = SourceReader(file, item, out).read();
         if (!source) continue;
-        const auto* nats = std::get_if<NatsSource>(&*source);
+        const auto* nats = std::get_if<NatsSettings>(&*source);
         if (nats != nullptr && !nats->events.empty() && events_source(settings) != nullptr)
             out.push_back({Severity::error, Place{file, item.line, item.column},
                            "courier.sources: session events go to one source alone",

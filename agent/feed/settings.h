@@ -19,7 +19,7 @@ struct TlsFiles {
     std::string client_key;
 };
 
-struct HttpsSource {
+struct HttpsSettings {
     std::string url; // with {host_id} and {group} still in it; {group}: asked once for each group
     TlsFiles tls;
     std::string pin; // SHA-256 of the server's SubjectPublicKeyInfo, base64 (RFC 7469 §2.4); or empty
@@ -27,7 +27,7 @@ struct HttpsSource {
     std::int64_t wait_s = 25;     // 0 to 5 min: asked for by `Prefer: wait=` (RFC 7240 §4.3); 0: never
 };
 
-struct NatsSource {
+struct NatsSettings {
     std::vector<std::string> servers;        // nats:// or tls://
     std::string bucket = "escort_documents"; // letters, digits, - and _
     std::string api_prefix; // under which the server offers JetStream's API to hosts; empty: $JS.API
@@ -37,7 +37,7 @@ struct NatsSource {
 };
 
 // RFC 8936, a receiver that polls.
-struct CaepSource {
+struct CaepSettings {
     std::string url;
     TlsFiles tls;
     std::string pin;
@@ -45,7 +45,7 @@ struct CaepSource {
     std::int64_t interval_s = 30; // 1 s to 1 h, where the transmitter answers at once
 };
 
-using DocumentSource = std::variant<HttpsSource, NatsSource, CaepSource>;
+using SourceSettings = std::variant<HttpsSettings, NatsSettings, CaepSettings>;
 
 // Addresses that one host asks, each group's counted; a report of more would not be read (feed/report.h).
 constexpr std::size_t kMostSources = 64;
@@ -55,14 +55,14 @@ constexpr const char* kEventStream = "ESCORT_EVENTS";
 
 struct CourierSettings {
     std::int64_t stale_after_s = 300; // at least 1; every source failing for longer: agent_degraded
-    std::vector<DocumentSource> sources;
+    std::vector<SourceSettings> sources;
 };
 
 // The source that session events go to, at most one; nullptr: none.
-[[nodiscard]] const NatsSource* events_source(const CourierSettings& settings);
+[[nodiscard]] const NatsSettings* events_source(const CourierSettings& settings);
 
 // What messages call it: its URL, or "nats nats.example.gov:4222". For people: not unique.
-[[nodiscard]] std::string name_of(const DocumentSource& source);
+[[nodiscard]] std::string name_of(const SourceSettings& source);
 
 // `courier:` as it may look, and reading what fits that shape. Diagnostics name `file`.
 [[nodiscard]] Shape courier_shape();

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "kernel/carry.h"
 #include "kernel/libbpf_log.h"
+#include "kernel/own_maps.h"
 #include "kernel/pins.h"
 
 #include "abi.h"
@@ -231,38 +232,13 @@ Status Programs::learn(const ProgramOptions& options) {
         if (bpf_map_update_elem(fd, &zero, &config, BPF_ANY) != 0)
             return fail_errno("config", "write", errno);
     }
-    if (auto named = name_own_maps(); !named) return named;
+    if (auto named = name_own_maps(map("own_maps"), *object_->obj); !named) return named;
     LIBBPF_OPTS(bpf_test_run_opts, run);
     const int program = bpf_program__fd(object_->progs.escort_learn_agent);
     if (bpf_prog_test_run_opts(program, &run) != 0) return fail_errno("escort_learn_agent", "run", errno);
     if (run.retval != 0) return fail("escort_learn_agent", "this task's PID namespace can't be read");
     object_->links.escort_tasks = bpf_program__attach(object_->progs.escort_tasks);
     if (object_->links.escort_tasks == nullptr) return fail_errno("escort_tasks", "attach", errno);
-    return {};
-}
-
-// For the kernel programs: which maps are ours. Not the object's own data, which each load makes anew and
-// nobody can take anything from.
-Status Programs::name_own_maps() const {
-    const int names = map("own_maps");
-    std::uint32_t id = 0;
-    while (bpf_map_get_next_key(names, nullptr, &id) == 0) // those of an earlier daemon
-        if (bpf_map_delete_elem(names, &id) != 0) return fail_errno("own_maps", "empty", errno);
-    bpf_map* each = nullptr;
-    bpf_object__for_each_map(each, object_->obj) {
-        if (bpf_map__is_internal(each)) continue;
-        if (auto named = name_own_map(bpf_map__fd(each)); !named) return named;
-    }
-    return {};
-}
-
-Status Programs::name_own_map(int fd) const {
-    bpf_map_info info{};
-    std::uint32_t size = sizeof info;
-    const std::uint32_t one = 1;
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0 ||
-        bpf_map_update_elem(map("own_maps"), &info.id, &one, BPF_ANY) != 0)
-        return fail_errno("own_maps", "write", errno);
     return {};
 }
 

@@ -94,8 +94,6 @@ class Programs {
     [[nodiscard]] std::vector<std::string> link_names() const;
     Status keep(const std::string& name, bpf_link* link);
     Status learn(const ProgramOptions& options);
-    [[nodiscard]] Status name_own_maps() const;
-    [[nodiscard]] Status name_own_map(int fd) const;
     Status set_adopting(bool adopting) const;
     [[nodiscard]] std::uint64_t acting() const; // generation of the set that acts; 0: none
     Status act() const;

@@ -1,6 +1,7 @@
 #include "kernel/state.h"
 
 #include "base/clock.h"
+#include "kernel/own_maps.h"
 #include "kernel/running_units.h"
 
 #include <algorithm>
@@ -164,22 +165,12 @@ Status KernelState::set_rules(const std::vector<KernelRule>& rules) {
     const std::uint32_t zero = 0;
     const int fd = inner.get();
     if (bpf_map_update_elem(rules_, &zero, &fd, BPF_ANY) != 0) return fail_errno("rules", "flip", errno);
-    if (auto named = name_inner(fd); !named) return named;
+    const auto named = name_own_map(own_maps_, fd);
+    if (!named) return tl::unexpected(named.error());
+    if (inner_id_ != 0) forget_own_map(own_maps_, inner_id_);
+    inner_id_ = *named;
     inner_ = std::move(inner);
     in_force_ = rules;
-    return {};
-}
-
-// Among the maps that are ours (bpf/attack.h) it takes the place of the one before it.
-Status KernelState::name_inner(int fd) {
-    bpf_map_info info{};
-    std::uint32_t size = sizeof info;
-    const std::uint32_t one = 1;
-    if (inner_id_ != 0) bpf_map_delete_elem(own_maps_, &inner_id_);
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0 ||
-        bpf_map_update_elem(own_maps_, &info.id, &one, BPF_ANY) != 0)
-        return fail_errno("own_maps", "write", errno);
-    inner_id_ = info.id;
     return {};
 }
 

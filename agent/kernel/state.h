@@ -108,7 +108,6 @@ class KernelState {
     [[nodiscard]] bool same_keys(const std::vector<KernelRule>& rules) const;
     [[nodiscard]] Result<std::vector<escort_task>> iterate(escort_iter_mode mode, std::uint64_t id) const;
 
-    [[nodiscard]] Status name_inner(int fd);
     // Before a unit's rule is in force: PID 1's forks are marked, and its tasks that run already are noted.
     [[nodiscard]] Status prepare_units(const std::vector<KernelRule>& rules) const;
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kSystemd = "org.freedesktop.systemd1";
 constexpr const char* kSystemdPath = "/org/freedesktop/systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+constexpr const char* kSystemdManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kDevNull = "/dev/null";
 constexpr std::size_t kRecordBytes = 1 << 20;
 constexpr std::string_view kPrefix = "user@", kSuffix = ".service";
@@ -124,7 +124,7 @@ Status UserManagers::write_masks(const std::set<std::uint32_t>& uids) {
 void UserManagers::look() {
     auto asked = bus_.call({kSystemd,
                             kSystemdPath,
-                            kManager,
+                            kSystemdManager,
                             "ListUnitsByPatterns",
                             {std::vector<std::string>{}, std::vector<std::string>{"user@*.service"}}},
                            [this](Result<MessageReader> answer) { take_units(std::move(answer)); });
@@ -158,7 +158,7 @@ void UserManagers::take_units(Result<MessageReader> answer) {
 }
 
 void UserManagers::reload(std::set<std::uint32_t> running) {
-    auto asked = bus_.call({kSystemd, kSystemdPath, kManager, "Reload"},
+    auto asked = bus_.call({kSystemd, kSystemdPath, kSystemdManager, "Reload"},
                            [this, running = std::move(running)](Result<MessageReader> answer) {
                                if (!answer) report(answer.error());
                                stop(running);
@@ -169,11 +169,11 @@ void UserManagers::reload(std::set<std::uint32_t> running) {
 void UserManagers::stop(const std::set<std::uint32_t>& running) {
     for (const auto uid : running) {
         if (!wanted_.contains(uid)) continue; // allowed again meanwhile
-        auto asked =
-            bus_.call({kSystemd, kSystemdPath, kManager, "StopUnit", {unit_of(uid), std::string("replace")}},
-                      [this](Result<MessageReader> answer) {
-                          if (!answer) report(answer.error());
-                      });
+        auto asked = bus_.call(
+            {kSystemd, kSystemdPath, kSystemdManager, "StopUnit", {unit_of(uid), std::string("replace")}},
+            [this](Result<MessageReader> answer) {
+                if (!answer) report(answer.error());
+            });
         if (!asked) report(asked.error());
     }
 }

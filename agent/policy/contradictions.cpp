@@ -1,5 +1,6 @@
 #include "policy/contradictions.h"
 
+#include "base/contains.h"
 #include "policy/values.h"
 
 #include <algorithm>
@@ -117,10 +118,6 @@ class Checker {
                     warn(exemption.place,
                          fmt::format("exempt: {} is also in principals.units", exemption.unit),
                          "what it opens is a session, exempt or not");
-    }
-
-    static bool contains(const std::vector<std::string>& list, const std::string& word) {
-        return std::find(list.begin(), list.end(), word) != list.end();
     }
 
     const Policy& policy_;

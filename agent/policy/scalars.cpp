@@ -1,5 +1,7 @@
 #include "policy/scalars.h"
 
+#include "base/contains.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -10,11 +12,6 @@ namespace escort {
 namespace {
 
 constexpr std::int64_t kLongestSeconds = std::int64_t{366} * 24 * 3600;
-
-template <std::size_t N>
-bool is_one_of(std::string_view text, const std::array<std::string_view, N>& words) {
-    return std::find(words.begin(), words.end(), text) != words.end();
-}
 
 constexpr std::array<std::string_view, 5> kNull{"", "~", "null", "Null", "NULL"};
 constexpr std::array<std::string_view, 3> kTrue{"true", "True", "TRUE"};
@@ -46,7 +43,7 @@ bool is_integer(std::string_view text) {
 
 bool is_real(std::string_view text) {
     text = without_sign(text);
-    if (is_one_of(text, kNotFinite)) return true;
+    if (contains(kNotFinite, text)) return true;
     std::size_t digits = take_digits(text);
     if (text.starts_with('.')) {
         text.remove_prefix(1);
@@ -74,8 +71,8 @@ Resolved resolve(const YamlNode& node) {
         break;
     }
     if (node.quoted) return Resolved::text;
-    if (is_one_of(node.text, kNull)) return Resolved::null;
-    if (is_one_of(node.text, kTrue) || is_one_of(node.text, kFalse)) return Resolved::boolean;
+    if (contains(kNull, node.text)) return Resolved::null;
+    if (contains(kTrue, node.text) || contains(kFalse, node.text)) return Resolved::boolean;
     if (is_integer(node.text)) return Resolved::integer;
     if (is_real(node.text)) return Resolved::real;
     return Resolved::text;
@@ -103,7 +100,7 @@ const char* describe(Resolved kind) {
 
 std::optional<bool> boolean_of(const YamlNode& node) {
     if (resolve(node) != Resolved::boolean) return std::nullopt;
-    return is_one_of(node.text, kTrue);
+    return contains(kTrue, node.text);
 }
 
 std::optional<std::int64_t> integer_of(const YamlNode& node) {

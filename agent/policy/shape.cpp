@@ -1,5 +1,6 @@
 #include "policy/shape.h"
 
+#include "base/contains.h"
 #include "policy/scalars.h"
 #include "policy/suggest.h"
 #include "policy/utf8.h"
@@ -59,10 +60,6 @@ Shape either_shape(std::vector<Shape> parts) {
 }
 
 namespace {
-
-bool contains(const std::vector<std::string>& words, const std::string& word) {
-    return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 // "a list", "one of log, kill": what a shape asks for.
 std::string wanted(const Shape& shape) {
@@ -130,9 +127,9 @@ struct Where {
     bool named = false; // and that key has been reported
 };
 
-class Checker {
+class ShapeChecker {
   public:
-    Checker(const std::string& file, Diagnostics& out) : file_(file), out_(out) {}
+    ShapeChecker(const std::string& file, Diagnostics& out) : file_(file), out_(out) {}
 
     bool check(const YamlNode& node, const Shape& shape, const Where& where) {
         const Resolved found = resolve(node);
@@ -245,7 +242,7 @@ class Checker {
 } // namespace
 
 bool check_shape(const std::string& file, const YamlNode& root, const Shape& shape, Diagnostics& out) {
-    return Checker(file, out).check(root, shape, {});
+    return ShapeChecker(file, out).check(root, shape, {});
 }
 
 } // namespace escort

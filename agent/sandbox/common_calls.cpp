@@ -10,7 +10,7 @@ namespace escort {
 
 namespace {
 
-void add_arguments(std::vector<AllowedCall>& to) {
+void add_common_arguments(std::vector<AllowedCall>& to) {
     // Memory that is written is never run.
     to.push_back({"mmap", "memory; maps' rings", {none_of(2, PROT_EXEC)}});
     to.push_back({"mmap", "an NSS module's code", {none_of(2, PROT_WRITE)}});
@@ -75,7 +75,7 @@ void add_calls(std::vector<AllowedCall>& to, const char* reason, std::initialize
 }
 
 void add_common_calls(std::vector<AllowedCall>& to) {
-    add_arguments(to);
+    add_common_arguments(to);
     add_files(to);
     add_loop(to);
     add_process(to);

@@ -15,7 +15,7 @@ namespace escort {
 namespace {
 
 constexpr mode_t kEventMode = 0644; // its folder is closed to all but the courier
-constexpr std::uint64_t kTellNs = 60 * kNsPerSecond;
+constexpr std::uint64_t kTellLossNs = 60 * kNsPerSecond;
 
 // About what a signature and base64url add to the claims, and never less.
 constexpr std::size_t signed_size(std::size_t claims) {
@@ -177,7 +177,7 @@ void EventOutbox::tick(std::uint64_t now_boot_ns) {
     if (!unwritable_)
         ground_.health.degrade("events", "session events for the broker find no room in " + places_.folder,
                                "`escortctl status` says why the courier does not deliver them");
-    if (told_boot_ns_ != 0 && now_boot_ns - told_boot_ns_ < kTellNs) return;
+    if (told_boot_ns_ != 0 && now_boot_ns - told_boot_ns_ < kTellLossNs) return;
     told_boot_ns_ = now_boot_ns;
     tell_lost();
     forget_removed();

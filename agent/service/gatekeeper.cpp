@@ -1,5 +1,6 @@
 #include "service/gatekeeper.h"
 
+#include "base/contains.h"
 #include "gate/auth_info.h"
 #include "output/notices.h"
 #include "output/records.h"
@@ -171,8 +172,7 @@ GateAnswer Gatekeeper::inside(const GateRequest& request, const Login& login, co
             Decision::refuse, session_name(id),
             refusal_line(login.governed.account, agent_.settings.host_id, verdict.reason, session_name(id))};
     }
-    const auto& also = session.verdict.also;
-    const bool named = std::find(also.begin(), also.end(), login.governed.account) != also.end();
+    const bool named = contains(session.verdict.also, login.governed.account);
     const Policy& policy = *login.governed.policy; // a session that is only watched is no way into another's
     const bool watched = agent_.rulebook->observing() || policy.mode.value == Mode::observe ||
                          policy.on_violation.value == Violation::log;

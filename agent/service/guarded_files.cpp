@@ -1,11 +1,11 @@
 #include "service/guarded_files.h"
 
-#include <algorithm>
+#include "base/contains.h"
 
 namespace escort {
 
 bool GuardedFolder::guards(std::string_view file) const {
-    return names.empty() || std::find(names.begin(), names.end(), file) != names.end();
+    return names.empty() || contains(names, file);
 }
 
 const std::vector<GuardedFolder>& guarded_folders() {

@@ -1,5 +1,6 @@
 #include "service/sessions.h"
 
+#include "base/contains.h"
 #include "output/records.h"
 #include "process/peer_address.h"
 
@@ -160,8 +161,7 @@ void Sessions::entered(const escort_event& event) {
         return;
     }
     // It is still that session, and the policy of the account it became is judged too.
-    const auto& also = session->verdict.also;
-    const bool named = std::find(also.begin(), also.end(), governed->account) != also.end();
+    const bool named = contains(session->verdict.also, governed->account);
     const bool way_in = governed->policy->require.entries.value.contains(entry_of(event.entry));
     if (session->entered.insert(event.uid).second) note_change();
     if (named && way_in && !refused(event)) {

@@ -171,7 +171,7 @@ class Sessions {
     [[nodiscard]] std::vector<const Policy*> policies_of(const Session& session) const;
     void found(std::uint64_t id, const escort_session& facts, const std::vector<const escort_task*>& tasks);
     [[nodiscard]] std::string listed_unit(const std::vector<const escort_task*>& tasks) const;
-    void find_entered(Session& session, const std::vector<const escort_task*>& tasks);
+    bool find_entered(Session& session, const std::vector<const escort_task*>& tasks);
     [[nodiscard]] bool is_over(std::uint64_t id, bool counted);
     void mark_attacker(Session& session);
     void tell_unheard_attack(std::uint64_t id);

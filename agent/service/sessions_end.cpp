@@ -3,16 +3,12 @@
 
 #include "output/notices.h"
 #include "output/records.h"
+#include "process/terminal.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace escort {
-
-namespace {
-// How long a line on the session's terminal has to reach the person before what carries it there is killed.
-constexpr std::chrono::microseconds kNoticeTime{15'000};
-} // namespace
 
 void Sessions::end(Session& session, std::chrono::microseconds lead) {
     if (session.stage != Stage::live) return;
@@ -23,7 +19,7 @@ void Sessions::end(Session& session, std::chrono::microseconds lead) {
     const bool told = !session.frozen && say(session, end_notice(record_of(session)));
     const std::uint64_t id = session.id;
     if (!session.user_manager) end_user_managers(session);
-    ender_.begin(id, told ? std::max(lead, kNoticeTime) : lead);
+    ender_.begin(id, told ? std::max(lead, kLineLead) : lead);
 }
 
 void Sessions::finish(const Ended& ended) {

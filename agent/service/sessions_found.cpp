@@ -150,12 +150,14 @@ void Sessions::found(std::uint64_t id, const escort_session& facts,
     judge(added);
 }
 
-// Accounts that its tasks have turned into: by what way is not known.
-void Sessions::find_entered(Session& session, const std::vector<const escort_task*>& tasks) {
+// Accounts that its tasks have turned into: by what way is not known. True: there was a new one.
+bool Sessions::find_entered(Session& session, const std::vector<const escort_task*>& tasks) {
+    const std::size_t known = session.entered.size();
     for (const auto* task : tasks)
-        if (task->uid != session.uid && rulebook_.governed(task->uid) &&
-            session.entered.insert(task->uid).second)
-            note_change();
+        if (task->uid != session.uid && rulebook_.governed(task->uid)) session.entered.insert(task->uid);
+    if (session.entered.size() == known) return false;
+    note_change();
+    return true;
 }
 
 // It was known to the daemon before this one, and ended while none was there.
@@ -217,9 +219,7 @@ void Sessions::reconcile() {
                 if (is_over(id, facts.live > 0)) finish_unseen(session);
                 return;
             }
-            const auto heard_of = session.entered.size();
-            find_entered(session, own);
-            if (session.entered.size() != heard_of) judge(session);
+            if (find_entered(session, own)) judge(session);
         } else if ((facts.flags & ESCORT_SESSION_PROBE) == 0) {
             found(id, facts, own);
         }

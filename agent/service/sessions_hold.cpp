@@ -42,8 +42,7 @@ void Sessions::hold(Session& session, Freezer::Done done) {
     session.frozen = still;
     if (still) {
         const bool told = say(session, freeze_notice(hold_record_of(session)));
-        freezer_.freeze(session.id, std::move(done),
-                        told ? Freezer::kNoticeLead : std::chrono::microseconds(0));
+        freezer_.freeze(session.id, std::move(done), told ? kLineLead : std::chrono::microseconds(0));
         if (!session.user_manager) rejudge_user_managers(session.account);
         return;
     }

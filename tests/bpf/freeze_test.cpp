@@ -162,7 +162,8 @@ TEST_CASE("freeze: 200 processes of a session stand soon, and go on; nobody else
     std::vector<Frozen> told;
     freezer.on_frozen = [&](const Frozen& frozen) { told.push_back(frozen); };
     Frozen answered;
-    freezer.freeze(id, [&](const Frozen& frozen) { answered = frozen; });
+    freezer.freeze(
+        id, [&](const Frozen& frozen) { answered = frozen; }, 20ms);
     CHECK(freezer.is_frozen(id));
     CHECK(freezer.frozen_since(id) > 0);
     CHECK(freezer.verdict_flag(id) == 0); // the lead: a line gets through
@@ -253,7 +254,7 @@ TEST_CASE("freeze: what another session of the account wakes is stopped again") 
     Child child([&] { counters(ground.shared, 2); });
     const auto id = ground.session();
     Freezer freezer(ground.kernel.state, ground.loop);
-    freezer.freeze(id, {}, 0us);
+    freezer.freeze(id);
     REQUIRE(ground.turn(1000ms, [&] { return freezer.is_frozen(id); }));
     ground.turn(50ms);
     check_still(ground);
@@ -287,7 +288,7 @@ TEST_CASE("freeze: what its user had stopped himself stays stopped when it is th
     REQUIRE(eventually([&] { return ground.shared->pid != 0; }));
     const auto id = ground.session();
     Freezer freezer(ground.kernel.state, ground.loop);
-    freezer.freeze(id, {}, 0us);
+    freezer.freeze(id);
     ground.turn(50ms);
     check_still(ground);
     freezer.thaw(id);
@@ -316,7 +317,7 @@ TEST_CASE("freeze: a shell that waits for its job doesn't see it stop") {
         const auto id = ground.session();
         REQUIRE(eventually([&] { return ground.processes(id) == 2; }));
         Freezer freezer(ground.kernel.state, ground.loop);
-        freezer.freeze(id, {}, 0us);
+        freezer.freeze(id);
         ground.turn(20ms);
         freezer.thaw(id);
         check_goes_on(ground);
@@ -337,13 +338,12 @@ TEST_CASE("freeze: what forks all the time stands too, and dies frozen") {
     const auto id = ground.session();
     Freezer freezer(ground.kernel.state, ground.loop);
     bool still = false;
-    freezer.freeze(
-        id, [&](const Frozen&) { still = true; }, 0us);
+    freezer.freeze(id, [&](const Frozen&) { still = true; });
     REQUIRE(ground.turn(1000ms, [&] { return still; }));
     check_still(ground);
     freezer.thaw(id);
     check_goes_on(ground);
-    freezer.freeze(id, {}, 0us);
+    freezer.freeze(id);
     ground.turn(50ms);
     bool over = false;
     Ender ender(ground.kernel.state, ground.loop, [&](const Ended&) { over = true; });
@@ -366,7 +366,7 @@ TEST_CASE("freeze: a scope that is the session's alone is frozen as a whole, and
     Freezer freezer(ground.kernel.state, ground.loop);
     Frozen told;
     freezer.on_frozen = [&](const Frozen& frozen) { told = frozen; };
-    freezer.freeze(id, {}, 0us);
+    freezer.freeze(id);
     REQUIRE(ground.turn(1000ms, [&] { return told.id == id; }));
     CHECK(told.processes == 20);
     CHECK(scope.frozen());
@@ -381,7 +381,7 @@ TEST_CASE("freeze: a scope that is the session's alone is frozen as a whole, and
     check_goes_on(ground);
     CHECK_FALSE(scope.frozen());
 
-    freezer.freeze(id, {}, 0us);
+    freezer.freeze(id);
     ground.turn(50ms);
     CHECK(scope.frozen());
     bool over = false;
@@ -409,8 +409,7 @@ TEST_CASE("freeze: a process of the session in another cgroup than its frozen sc
     std::ofstream(scope.folder() + "/cgroup.procs") << child.pid() << std::flush;
     Freezer freezer(ground.kernel.state, ground.loop);
     bool still = false;
-    freezer.freeze(
-        id, [&](const Frozen&) { still = true; }, 0us);
+    freezer.freeze(id, [&](const Frozen&) { still = true; });
     REQUIRE(ground.turn(1000ms, [&] { return still; }));
     CHECK(scope.frozen());
     check_still(ground);
@@ -426,7 +425,7 @@ TEST_CASE("freeze: a new daemon holds what the one before had frozen") {
     REQUIRE(eventually([&] { return ground.processes(id) == 3; }));
     {
         Freezer before(ground.kernel.state, ground.loop);
-        before.freeze(id, {}, 0us);
+        before.freeze(id);
         ground.turn(50ms);
     }
     check_still(ground);

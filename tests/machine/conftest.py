@@ -4,6 +4,7 @@ import re
 
 import pytest
 from testhost import Host, product
+from testhost.broker import Broker
 from testhost.guest import wait_for
 
 CANARY = "/tmp/canary"
@@ -60,3 +61,11 @@ def denied(host):
     def wait(event: str = "session_denied", **fields: str) -> list[dict]:
         return wait_for(lambda: host.journal(event, after=begin, **fields), 10, f"{event} {fields}")
     return wait
+
+
+@pytest.fixture
+def broker(host):
+    """One whose approvals are withdrawn at the end. Files of tests whose documents go another way have their own."""
+    one = Broker(host)
+    yield one
+    one.withdraw()

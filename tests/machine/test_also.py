@@ -3,7 +3,6 @@
 import pytest
 from conftest import CANARY
 from testhost import native, product
-from testhost.broker import Broker
 from testhost.guest import wait_for
 from testhost.screen import Screen
 
@@ -19,13 +18,6 @@ def governed(host, fresh):
     yield
     host.run(["rm", "-f", OTHERS_FILE])
     host.escortctl("reload")
-
-
-@pytest.fixture
-def broker(host):
-    one = Broker(host)
-    yield one
-    one.withdraw()
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_a_login_uid_alone_is_no_session(host, programs, started):
     time.sleep(0.3)
     for signal in ("TERM", "KILL"):
         host.run(f"systemctl kill -s {signal} escortd")
-        wait_for(lambda: host.escortctl("status", check=False).code == 0, 10, "the next daemon")
+        product.wait_for_daemon(host, healthy=True, timeout=10)
     assert killed(host, 4) == []
     assert counts(daemon)["wrong"] == 0
 

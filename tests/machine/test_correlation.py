@@ -8,7 +8,6 @@ import select
 import pytest
 from conftest import CANARY
 from testhost import product
-from testhost.broker import Broker
 from testhost.far import KEYS, NEAR, NEAR6, OTHER, OTHER6, PASSWORD, Far, facts, only_session, stays
 from testhost.guest import wait_for
 
@@ -20,13 +19,6 @@ PLACES = [f"{NEAR}/32", f"{NEAR6}/128"]  # of the approvals; the policy's are bo
 def far(host):
     with Far(host) as machine:
         yield machine
-
-
-@pytest.fixture
-def broker(host):
-    made = Broker(host)
-    yield made
-    made.withdraw()
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ def masked(host):
         assert host.run("pgrep -x escortd", check=False).out == "", "it was back before the end"
     finally:
         host.run("systemctl unmask --runtime escortd && systemctl start escortd")
-        wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 30, "the daemon's answer")
+        product.wait_for_daemon(host, timeout=30)
 
 
 @contextlib.contextmanager

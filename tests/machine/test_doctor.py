@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from testhost.guest import wait_for
+from testhost import product
 
 TIME_LIMIT = 10  # seconds; the daemon itself gives its children 2
 
@@ -68,7 +68,7 @@ def stopped(host):
     host.run("systemctl stop escortd")
     yield
     host.run("systemctl start escortd")
-    wait_for(lambda: host.escortctl("status", check=False).code != 3, 10, "the daemon")
+    product.wait_for_daemon(host, timeout=10)
 
 
 def test_without_the_daemon_it_says_what_it_can(host, stopped):

@@ -51,13 +51,6 @@ def escorted(host, fresh):
 
 
 @pytest.fixture
-def broker(host):
-    one = Broker(host)
-    yield one
-    one.withdraw()
-
-
-@pytest.fixture
 def escort(broker):
     """The escort of a new approval, who is there."""
     def come(name: str = "esc-9", seconds: int = 600) -> Escort:

@@ -10,7 +10,6 @@ import time
 import pytest
 from conftest import CANARY
 from testhost import native, product
-from testhost.broker import Broker
 from testhost.guest import wait_for
 
 pytestmark = pytest.mark.once
@@ -24,14 +23,6 @@ STORM = f"{native.THERE}/storm"
 @pytest.fixture(scope="module")
 def programs(host):
     native.send(host, "storm")
-
-
-@pytest.fixture
-def broker(host):
-    """One that withdraws everything in the end."""
-    made = Broker(host)
-    yield made
-    made.withdraw()
 
 
 @pytest.fixture
@@ -177,7 +168,7 @@ def test_file_descriptors_used_up(host, programs, session):
         wait_for(lambda: not host.processes(ACCOUNT), 30, "the end of a session past its deadline")
     finally:
         host.run(["prlimit", f"--pid={pid}", f"--nofile={before}:"])
-    wait_for(lambda: host.escortctl("status", check=False).code == 0, 10, f"a healthy daemon: {host.ask('status')}")
+    product.wait_for_daemon(host, healthy=True, timeout=10)
     assert main_pid(host) == pid, "it has lived through it"
     nothing_left(host)
 
@@ -193,7 +184,7 @@ def test_no_memory(host, programs, session):
     storm(host, 50)
     time.sleep(0.5)
     host.run(["prlimit", f"--pid={pid}", "--as=unlimited:unlimited"], check=False)
-    wait_for(lambda: host.escortctl("status", check=False).code == 0, 20, "a healthy daemon")
+    product.wait_for_daemon(host, healthy=True)
     wait_for(lambda: not host.exists(f"{product.SPOOL}/big.jws"), 70, "the document judged")
     assert host.processes(ACCOUNT), "an approved session has lived through it"
     product.revoke(host, approval)
@@ -215,10 +206,7 @@ def test_dbus_gone(host, session):
         assert not host.exists(CANARY)
     finally:
         host.run("systemctl start dbus.socket && systemctl restart systemd-logind", timeout=90)
-    try:
-        wait_for(lambda: host.escortctl("status", check=False).code == 0, 20, "a healthy daemon")
-    except TimeoutError:
-        raise AssertionError(host.ask("status")["degraded"]) from None
+    product.wait_for_daemon(host, healthy=True)
     assert host.ssh("alice", "true").ok
 
 

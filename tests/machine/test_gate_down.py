@@ -45,7 +45,7 @@ def absent(host, how: str):
         assert state(host) == ("inactive" if how == "stopped" else "active"), "it was back before the end"
     finally:
         host.run("systemctl start escortd" if how == "stopped" else f"kill -CONT {pid}")
-        wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
+        product.wait_for_daemon(host)
 
 
 @pytest.fixture(params=["stopped", "hung"])

@@ -6,7 +6,7 @@ import time
 import pytest
 from conftest import CANARY
 from testhost import product
-from testhost.broker import ENDED, Broker
+from testhost.broker import ENDED
 from testhost.guest import wait_for
 from testhost.screen import Screen, grows, stands
 
@@ -32,13 +32,6 @@ def approve(host, *options: str, account: str = ACCOUNT, lifetime: str = "1h", e
 def governed(host, fresh):
     product.set_policy(host, policy())
     host.run(["rm", "-f", COUNT])
-
-
-@pytest.fixture
-def broker(host):
-    one = Broker(host)
-    yield one
-    one.withdraw()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def as_it_was(host, fresh):
     host.run(f"rm -rf /root/state && cp -a {STATE} /root/state && cp -a {SETTINGS} /root/settings && cp -a /etc/escortd/trust.d /root/")
     yield
     host.run(f"cp -a /root/settings {SETTINGS} && rm -rf /etc/escortd/trust.d && mv /root/trust.d /etc/escortd/ && systemctl restart escortd")
-    wait_for(lambda: "answer" if host.escortctl("status", check=False).code in (0, 1) else "", 20, "the daemon's answer")
+    product.wait_for_daemon(host)
 
 
 def boot_with(host, change: str) -> None:
@@ -29,7 +29,7 @@ def boot_with(host, change: str) -> None:
     host.run("systemctl stop escortd")
     host.run(f"rm -rf {PINS} /run/escortd/principals /run/escortd/running && {change} && systemd-tmpfiles --create --prefix=/run/escortd escortd.conf")
     host.run("systemctl start escortd", timeout=60)
-    wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
+    product.wait_for_daemon(host)
 
 
 def conditions(host) -> dict[str, dict]:
@@ -66,8 +66,7 @@ def test_a_damaged_memory_of_documents(host, file):
 
 def test_documents_wait_until_the_memory_is_put_right(host):
     boot_with(host, f"mv {STATE}/ledger.json /root/ledger.json && echo '{{' >{STATE}/ledger.json")
-    host.escortctl("approve", ACCOUNT, "--for", "1h", "--ticket", "INC0000001", "--engineer", "eng-42", "--key", product.KEY, check=False,
-                   timeout=60)
+    product.sign(host, ACCOUNT, check=False, timeout=60)
     assert host.run(f"ls {product.SPOOL}").out.split(), "it waits in the spool"
     nobody_of_support_gets_in(host)
     boot_with(host, f"mv /root/ledger.json {STATE}/ledger.json")
@@ -82,7 +81,7 @@ def test_a_damaged_memory_of_sessions(host, denied):
     wait_for(lambda: product.sessions(host, ACCOUNT), 10, "the session")
     begin = host.journal_end()
     host.run(f"systemctl stop escortd && echo '{{' >{STATE}/sessions.json && systemctl start escortd")
-    wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
+    product.wait_for_daemon(host)
     told = wait_for(lambda: [each for each in host.journal("agent_degraded", after=begin) if "sessions.json" in each["MESSAGE"]], 10, "its word")
     assert "judged afresh" in told[0]["MESSAGE"] and host.exists(f"{STATE}/sessions.json.unread")
     assert "state: sessions" not in conditions(host), "it has been written anew"
@@ -118,8 +117,7 @@ def test_no_folder_of_keys(host):
 def test_documents_wait_for_keys(host):
     """Refused for want of a key they would be gone."""
     boot_with(host, "rm -rf /etc/escortd/trust.d")
-    host.escortctl("approve", ACCOUNT, "--for", "1h", "--ticket", "INC0000001", "--engineer", "eng-42", "--key", product.KEY, check=False,
-                   timeout=60)
+    product.sign(host, ACCOUNT, check=False, timeout=60)
     assert host.run(f"ls {product.SPOOL}").out.split() and not gets_in(host, ACCOUNT)
     host.run("cp -a /root/trust.d /etc/escortd/")
     host.escortctl("reload")

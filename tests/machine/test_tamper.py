@@ -58,7 +58,7 @@ def test_a_signal_to_the_daemon_is_the_end_of_the_session(host, rooted, signal):
         host.run(["kill", "-CONT", pid])
     wait_for(lambda: tampering(host, begin, f"session {rooted.id} sent the agent a signal"), 15, "tamper")
     is_over(host, rooted)
-    wait_for(lambda: host.escortctl("status", check=False).code == 0, 15, "a healthy daemon")
+    product.wait_for_daemon(host, healthy=True, timeout=15)
     if signal != "STOP":
         assert daemon_pid(host) != pid
     if signal == "KILL":

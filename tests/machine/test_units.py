@@ -138,7 +138,7 @@ def test_found_by_a_daemon_that_knows_nothing_of_it(host, agent, broker, denied,
     session, = wait_for(lambda: product.sessions(host, UNIT), 10, "the session")
     wait_for(lambda: host.run("pgrep -f '^sleep 7104$'", check=False).ok, 10, "the script's process")
     host.run("systemctl stop escortd && rm /var/lib/escortd/state/sessions.json && systemctl start escortd")
-    wait_for(lambda: host.escortctl("status", check=False).code in (0, 1), 20, "the daemon's answer")
+    product.wait_for_daemon(host)
     if moved:
         killed = wait_for(lambda: host.journal("session_killed", session=session["id"]), 70, "its end, after the second look")
         assert killed[0]["ESCORT_REASON"] == "unproven"

@@ -9,9 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-// The daemon answers when all is done: a fork bomb takes its time to die, name services theirs to answer.
-constexpr std::chrono::seconds kPatience{60};
-
 struct KillOptions {
     std::string id;
     std::string reason;
@@ -24,7 +21,7 @@ Run declare_kill(CLI::App& app) {
     return [options](const Context& context) -> Outcome<Exit> {
         if (options->reason.empty()) return failure(Exit::usage, "--reason", "is empty");
         const auto killed =
-            context.ask("kill", {{"id", options->id}, {"reason", options->reason}}, kPatience);
+            context.ask("kill", {{"id", options->id}, {"reason", options->reason}}, kUntilDone);
         if (!killed) return tl::unexpected<Failure>(killed.error());
         if (context.json)
             print_json(context.output, *killed);
@@ -70,7 +67,7 @@ Run declare_reload(CLI::App& app) {
     return [dry_run](const Context& context) -> Outcome<Exit> {
         json params = json::object();
         if (*dry_run) params["dry_run"] = true;
-        const auto result = context.ask("reload", std::move(params), kPatience);
+        const auto result = context.ask("reload", std::move(params), kUntilDone);
         if (!result) return tl::unexpected<Failure>(result.error());
         const bool accepted = flag_of(*result, "accepted");
         if (context.json) {

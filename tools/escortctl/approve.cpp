@@ -70,7 +70,7 @@ Outcome<Approval> approval_of(const ApproveOptions& options, std::int64_t now) {
         from = *time;
     }
     auto id = random_id("apr-");
-    if (!id) return tl::unexpected<Failure>(Failure{Exit::not_so, id.error()});
+    if (!id) return not_so(id.error());
     Approval approval;
     approval.jti = std::move(*id);
     approval.account = options.account;

@@ -18,6 +18,7 @@ namespace escort::ctl {
 using control::Exit;
 using control::failure;
 using control::Failure;
+using control::not_so;
 using control::Outcome;
 
 // What the settings file and the options say about where things are.
@@ -50,6 +51,10 @@ class Context {
     std::string config_;
     std::string socket_; // --socket; empty: by the settings
 };
+
+// For what the daemon answers when all is done: a fork bomb takes its time to die, name services theirs to
+// answer.
+constexpr std::chrono::seconds kUntilDone{60};
 
 // Runs with the options that its declaration bound.
 using Run = std::function<Outcome<Exit>(const Context&)>;

@@ -7,9 +7,6 @@ namespace escort::ctl {
 
 namespace {
 
-// Sessions die before the daemon answers.
-constexpr std::chrono::seconds kPatience{60};
-
 struct DenyOptions {
     std::string kind;
     std::string id;
@@ -21,7 +18,7 @@ Outcome<Exit> set_denial(const Context& context, const DenyOptions& options, boo
         return failure(Exit::usage, options.kind, "is not one of approval, engineer, account",
                        "Write it like: escortctl deny engineer eng-42");
     const auto done =
-        context.ask(shut ? "deny" : "undeny", {{"kind", options.kind}, {"id", options.id}}, kPatience);
+        context.ask(shut ? "deny" : "undeny", {{"kind", options.kind}, {"id", options.id}}, kUntilDone);
     if (!done) return tl::unexpected<Failure>(done.error());
     if (context.json) {
         print_json(context.output, *done);

@@ -16,10 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-tl::unexpected<Failure> not_so(Error error) {
-    return tl::unexpected<Failure>(Failure{Exit::not_so, std::move(error)});
-}
-
 json approval_json(const Approval& approval) {
     return {{"id", approval.jti},
             {"account", approval.account.empty() ? approval.unit : approval.account},

@@ -9,9 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-// The daemon answers when nothing of the session runs any more.
-constexpr std::chrono::seconds kPatience{30};
-
 struct HoldOptions {
     std::string id;
     std::string reason;
@@ -27,7 +24,7 @@ std::shared_ptr<HoldOptions> hold_options(CLI::App& app) {
 Outcome<json> ask_hold(const Context& context, const char* request, const HoldOptions& options) {
     json params{{"id", options.id}};
     if (!options.reason.empty()) params["reason"] = options.reason;
-    return context.ask(request, std::move(params), kPatience);
+    return context.ask(request, std::move(params));
 }
 
 void say(const Context& context, const HoldOptions& options, const std::string& what) {

@@ -21,9 +21,9 @@ struct Pems {
 
 Outcome<Pems> pems_of(const SigningKey& key) {
     const auto secret = private_pem(key);
-    if (!secret) return tl::unexpected<Failure>(Failure{Exit::not_so, secret.error()});
+    if (!secret) return not_so(secret.error());
     const auto shared = public_pem(key);
-    if (!shared) return tl::unexpected<Failure>(Failure{Exit::not_so, shared.error()});
+    if (!shared) return not_so(shared.error());
     return Pems{*secret, *shared};
 }
 
@@ -32,7 +32,7 @@ Outcome<Exit> keygen(const Context& context, const KeygenOptions& options) {
     if (!alg || *alg == Alg::rs256)
         return failure(Exit::usage, "--alg", "is not one of EdDSA, ES256, ES384: " + options.alg);
     const auto key = generate_key(*alg);
-    if (!key) return tl::unexpected<Failure>(Failure{Exit::not_so, key.error()});
+    if (!key) return not_so(key.error());
     const auto pems = pems_of(*key);
     if (!pems) return tl::unexpected<Failure>(pems.error());
 

@@ -16,13 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-// The verdict comes within 5 s; where it ends sessions, when they are dead.
-constexpr std::chrono::seconds kPatience{60};
-
-tl::unexpected<Failure> not_so(Error error) {
-    return tl::unexpected<Failure>(Failure{Exit::not_so, std::move(error)});
-}
-
 Outcome<Fd> lock(const std::string& key_path) {
     Fd file(::open(key_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file.valid() && errno == ENOENT)
@@ -86,7 +79,7 @@ Outcome<json> deliver(const Context& context, const ApprovalList& list, const st
     if (const auto written = write_file_atomically(path, document, 0640); !written)
         return not_so(written.error());
 
-    auto verdict = context.ask("document_result", {{"sha256", sha256_hex(document)}}, kPatience);
+    auto verdict = context.ask("document_result", {{"sha256", sha256_hex(document)}}, kUntilDone);
     if (!verdict) return verdict;
     const std::string outcome = text_of(*verdict, "outcome");
     if (outcome == "accepted") return verdict;

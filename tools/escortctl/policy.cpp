@@ -42,7 +42,7 @@ Run declare_check(CLI::App& app) {
     };
 }
 
-Run declare_show(CLI::App&) {
+Run declare_show_policy(CLI::App&) {
     return [](const Context& context) -> Outcome<Exit> {
         const auto policy = context.ask("policy_show");
         if (!policy) return tl::unexpected<Failure>(policy.error());
@@ -67,7 +67,7 @@ std::vector<Command> policy_commands() {
     return {{"policy check", "Validate policy files without a daemon: FILE:LINE:COLUMN: error: MESSAGE",
              declare_check},
             {"policy show", "The policy in force, with the file and line that each rule came from",
-             declare_show}};
+             declare_show_policy}};
 }
 
 } // namespace escort::ctl

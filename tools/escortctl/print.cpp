@@ -23,13 +23,13 @@ const json* find(const json& object, const char* key) {
     return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
-std::string text_of(const json& value) {
+std::string in_words(const json& value) {
     if (value.is_string()) return value.get<std::string>();
     if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
     if (value.is_array()) {
         std::string all;
         for (const json& item : value)
-            all += (all.empty() ? "" : ",") + text_of(item);
+            all += (all.empty() ? "" : ",") + in_words(item);
         return all;
     }
     return value.is_null() ? "" : value.dump(-1, ' ', true, json::error_handler_t::replace);
@@ -86,7 +86,7 @@ void print_json(const Output& output, const json& value) {
 
 std::string text_of(const json& object, const char* key) {
     const json* value = find(object, key);
-    return value ? text_of(*value) : "";
+    return value ? in_words(*value) : "";
 }
 
 std::int64_t number_of(const json& object, const char* key) {

@@ -20,14 +20,10 @@ struct PublishOptions {
     std::string to;
     std::string key;
     std::string file;
-    NatsSource nats;
+    NatsSettings nats;
     int create = 0;
     std::size_t of_bucket = 0; // options given that only a bucket has
 };
-
-tl::unexpected<Failure> not_so(Error error) {
-    return tl::unexpected<Failure>(Failure{Exit::not_so, std::move(error)});
-}
 
 // Where it went, as `published`, and more words.
 Exit tell(const Context& context, const PublishedName& name, const std::string& where, json more) {

@@ -16,10 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-tl::unexpected<Failure> not_so(Error error) {
-    return tl::unexpected<Failure>(Failure{Exit::not_so, std::move(error)});
-}
-
 struct SignOptions {
     std::string key;
     std::string type = "approvals";

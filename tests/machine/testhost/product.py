@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .guest import Guest, wait_for
+from .guest import Guest, Result, wait_for
 from .image import REPO, build_dir
 
 FILES = REPO / "tests" / "machine" / "files"
@@ -44,6 +44,15 @@ def _send_without_debug(guest: Guest, program: Path, path: str) -> None:
     guest.run(["chmod", "755", path])
 
 
+def wait_for_daemon(guest: Guest, *, healthy: bool = False, timeout: float = 20) -> None:
+    """Until it answers, or until nothing of it is degraded."""
+    wanted = (0,) if healthy else (0, 1)
+    try:
+        wait_for(lambda: guest.escortctl("status", check=False).code in wanted, timeout, "the daemon's answer")
+    except TimeoutError as error:
+        raise AssertionError(f"{error}: {guest.escortctl('status', check=False)}") from None
+
+
 def found_broker(guest: Guest) -> None:
     """A key on the host that its daemon trusts: the embedded broker, for evaluation."""
     guest.run("mkdir -p -m 700 /root/broker")
@@ -65,9 +74,13 @@ def policy(name: str) -> str:
 
 def approve(guest: Guest, account: str, lifetime: str = "1h") -> str:
     """Approves and returns the approval's id; the daemon has accepted it by then."""
-    result = guest.escortctl("approve", account, "--for", lifetime, "--ticket", "INC0000001",
-                             "--engineer", "eng-42", "--key", KEY)
-    return result.out.split()[-1]
+    return sign(guest, account, lifetime).out.split()[-1]
+
+
+def sign(guest: Guest, account: str, lifetime: str = "1h", **options) -> Result:
+    """The same, whose answer may be any with check=False."""
+    return guest.escortctl("approve", account, "--for", lifetime, "--ticket", "INC0000001",
+                           "--engineer", "eng-42", "--key", KEY, **options)
 
 
 def revoke(guest: Guest, approval: str) -> None:

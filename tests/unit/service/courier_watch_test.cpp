@@ -24,7 +24,7 @@ struct Host {
     static CourierSettings settings() {
         CourierSettings made;
         made.stale_after_s = 10;
-        HttpsSource source;
+        HttpsSettings source;
         source.url = "https://b.example/d";
         made.sources = {source};
         return made;
