@@ -32,9 +32,10 @@ Fd sealed_copy(const std::string& datagram) {
 }
 
 // So much of the queue a record may find full. What sessions run, and what strangers put into the spool, must
-// not push verdicts out; verdicts, which a flood of refused starts makes, must not push out what is rare.
-std::size_t quarters_of(Event event) {
-    switch (event) {
+// not push verdicts out; a flood of refused starts must not push out what is rare: the rest, and the sessions
+// that a broker has approved.
+std::size_t quarters_of(const Record& record) {
+    switch (record.event) {
     case Event::session_exec:
     case Event::document_refused:
         return 2;
@@ -43,7 +44,7 @@ std::size_t quarters_of(Event event) {
     case Event::session_denied:
     case Event::session_killed:
     case Event::session_ended:
-        return 3;
+        return record.fields.contains(Field::approval) ? 4 : 3;
     default:
         return 4;
     }
@@ -71,7 +72,7 @@ bool Journal::write(const Record& record) {
     std::string datagram = encode(record, context_);
     flush(); // what waits goes first
     if (queue_.empty() && send(datagram) == Sent::yes) return true;
-    const std::size_t quarters = quarters_of(record.event);
+    const std::size_t quarters = quarters_of(record);
     const bool full = queue_.size() >= kQueueRecords / 4 * quarters ||
                       queue_bytes_ + datagram.size() > kQueueBytes / 4 * quarters;
     if (full) {

@@ -7,9 +7,10 @@
 // until the socket has room again (a timer besides, for when there is no journald). Both are watched only
 // while something waits. Whoever has much to write (sessions' execs) stops while something waits, and goes on
 // when on_drained says so. What finds the queue full (a
-// session_exec or document_refused: half full, so that nobody can push verdicts out; verdicts: three quarters
-// full, so that a flood of them leaves room for what is rare, as `tamper`) is counted, and the count is
-// reported by an `events_dropped` record once the queue has drained.
+// session_exec or document_refused: half full, so that nobody can push verdicts out; sessions without an
+// approval: three quarters full, so that a flood of refused starts leaves room for what is rare, as `tamper`
+// and the end of an approved session) is counted, and the count is reported by an `events_dropped` record
+// once the queue has drained.
 #pragma once
 
 #include "base/fd.h"
@@ -30,8 +31,9 @@ constexpr const char* kJournalSocket = "/run/systemd/journal/socket";
 
 class Journal {
   public:
-    static constexpr std::size_t kQueueRecords = 256;
-    static constexpr std::size_t kQueueBytes = std::size_t{4} << 20;
+    // All that a full ring of the kernel's tells of, read in one turn: 3,700 events, some 1 KiB a record.
+    static constexpr std::size_t kQueueRecords = 16'384;
+    static constexpr std::size_t kQueueBytes = std::size_t{16} << 20;
     static constexpr std::chrono::milliseconds kRetry{250};
 
     struct Counters {

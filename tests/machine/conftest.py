@@ -1,6 +1,9 @@
 """One host for the whole suite (it boots in a second or two), put back to the same state before each test."""
 
+import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from testhost import Host, product
@@ -10,10 +13,20 @@ from testhost.guest import wait_for
 CANARY = "/tmp/canary"
 
 
+def _machine():
+    """A container on this machine's kernel; with ESCORT_VM_SUITE a virtual machine with a kernel of Debian's (tests/vm)."""
+    suite = os.environ.get("ESCORT_VM_SUITE")
+    if not suite:
+        return Host()
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm"))
+    from vm import Vm
+    return Vm(suite)
+
+
 @pytest.fixture(scope="session")
 def host():
     """A booted host with escortd installed, its embedded broker's key trusted."""
-    with Host() as machine:
+    with _machine() as machine:
         product.install(machine)
         product.found_broker(machine)
         yield machine

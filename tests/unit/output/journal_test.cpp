@@ -36,7 +36,7 @@ TEST_CASE("journal: a receiver that reads nothing blocks nobody; the queue is bo
     Receiver receiver;
     receiver.start();
     Journal journal({}, receiver.path());
-    constexpr int kRecords = 3000; // more than any max_dgram_qlen and the queue together
+    constexpr int kRecords = 20'000; // more than any max_dgram_qlen and the queue together
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < kRecords; ++i)
         journal.write(numbered(i));
@@ -49,7 +49,7 @@ TEST_CASE("journal: a receiver that reads nothing blocks nobody; the queue is bo
     // The receiver goes on: what was kept comes in order, then one record says how many are lost.
     int expected = 0;
     bool reported = false;
-    for (int round = 0; round < 1000 && !reported; ++round) {
+    for (int round = 0; round < 20'000 && !reported; ++round) {
         while (const auto datagram = receiver.next()) {
             if (datagram->find("ESCORT_EVENT=events_dropped\n") != std::string::npos) {
                 CHECK(
@@ -68,20 +68,25 @@ TEST_CASE("journal: a receiver that reads nothing blocks nobody; the queue is bo
     CHECK_FALSE(receiver.next()); // reported once
 }
 
-TEST_CASE(
-    "journal: what sessions run leaves half of the queue to verdicts, these a quarter to what is rare") {
+TEST_CASE("journal: what sessions run leaves half of the queue to verdicts, refused ones a quarter to what "
+          "is rare") {
     Receiver receiver; // not there yet
     Journal journal({}, receiver.path());
-    const auto flood = [&](Event event) {
-        for (std::size_t i = 0; i < 2 * Journal::kQueueRecords; ++i)
-            journal.write(Record(event, "one of many"));
+    const auto flood = [&](Event event, const std::string& approval = "",
+                           std::size_t records = 2 * Journal::kQueueRecords) {
+        for (std::size_t i = 0; i < records; ++i) {
+            Record record(event, "one of many");
+            record.set(Field::approval, approval);
+            journal.write(record);
+        }
         return journal.counters().queued;
     };
     CHECK(flood(Event::session_exec) == Journal::kQueueRecords / 2);
     CHECK(journal.counters().dropped == 3 * Journal::kQueueRecords / 2);
     CHECK(flood(Event::session_denied) == 3 * Journal::kQueueRecords / 4);
+    CHECK(flood(Event::session_killed, "apr-1", 1) == 3 * Journal::kQueueRecords / 4 + 1);
     CHECK(flood(Event::tamper) == Journal::kQueueRecords);
-    CHECK(journal.counters().dropped == 5 * Journal::kQueueRecords);
+    CHECK(journal.counters().dropped == 5 * Journal::kQueueRecords + 1);
 }
 
 TEST_CASE("journal: no socket yet, and a socket that was made anew") {
