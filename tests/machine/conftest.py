@@ -29,6 +29,10 @@ def host():
     with _machine() as machine:
         product.install(machine)
         product.found_broker(machine)
+        if hooks := os.environ.get("ESCORT_HOOKS"):
+            machine.write("/etc/escortd/escortd.yaml", f"version: 1\nhooks: {hooks}\n")
+            machine.run("systemctl restart escortd")
+            assert machine.ask("status")["hooks"] == hooks
         yield machine
         _leave_with_a_clean_record(machine)
 

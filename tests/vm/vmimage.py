@@ -20,7 +20,7 @@ SUITES = {"bookworm": "6.1.", "trixie": "6.12.", "sid": "7."}  # and what their 
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_net"]
 
 # Network by hand, and a second sshd without PAM for root's commands: no logind session, no login uid, so that
-# what drives the tests is no session itself.
+# what drives the tests is no session itself; named ssh-..., since a service of another name would be the way in.
 SETUP = r"""
 echo escort-vm >etc/hostname
 printf '127.0.0.1 localhost escort-vm\n' >etc/hosts
@@ -28,20 +28,20 @@ echo 0123456789abcdef0123456789abcdef >etc/machine-id
 cat >etc/systemd/system/vm-net.service <<'U'
 [Unit]
 DefaultDependencies=no
-Before=network.target ssh.service control-ssh.service
+Before=network.target ssh.service ssh-control.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sh -c 'ip link set lo up; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0'
 U
-cat >etc/systemd/system/control-ssh.service <<'U'
+cat >etc/systemd/system/ssh-control.service <<'U'
 [Service]
 ExecStartPre=/bin/mkdir -p /run/sshd
 ExecStart=/usr/sbin/sshd -D -f /dev/null -h /etc/ssh/ssh_host_ed25519_key -o UsePAM=no -o PermitRootLogin=yes \
     -o PasswordAuthentication=no -o UseDNS=no -o MaxSessions=100 -o PidFile=none -p 2222
 U
 mkdir -p etc/systemd/system/multi-user.target.wants
-for unit in vm-net control-ssh; do ln -sf ../$unit.service etc/systemd/system/multi-user.target.wants/; done
+for unit in vm-net ssh-control; do ln -sf ../$unit.service etc/systemd/system/multi-user.target.wants/; done
 """
 
 # $1 lowerdir, $2 scratch folder on a disk, $3 setup, $4 the image. In a mount namespace of its own.

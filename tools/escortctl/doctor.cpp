@@ -19,10 +19,17 @@ json to_json(const DoctorRow& row) {
             {"hint", row.hint}};
 }
 
+Means means_of(const json& answer) {
+    const auto& checks = list_of(answer, "checks");
+    const bool copies = std::any_of(checks.begin(), checks.end(), [](const json& row) {
+        return text_of(row, "name") == "escort_restored";
+    });
+    return {text_of(answer, "tier"), text_of(answer, "hooks"), text_of(answer, "clock"), copies};
+}
+
 json threats_json(const json& answer) {
     json list = json::array();
-    for (const Threat& threat :
-         not_held({text_of(answer, "tier"), text_of(answer, "hooks"), text_of(answer, "clock")}))
+    for (const Threat& threat : not_held(means_of(answer)))
         list.push_back({{"id", threat.id},
                         {"title", threat.title},
                         {"held", to_string(threat.held)},

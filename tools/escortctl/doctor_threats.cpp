@@ -24,6 +24,9 @@ constexpr Threat kKernelUnseen{
     "O10", "as root: new units, containers, kernel", Held::partly,
     "files that others take orders from are seen; modules, a next kernel, and "
     "what a session asks of PID 1 or of a container daemon are not: needs trampolines, and tier deny"};
+constexpr Threat kCopy{"A4", "lists replayed or withheld, clock set", Held::partly,
+                       "a restored snapshot goes on with the windows that it had: the kernel doesn't tell of "
+                       "it (CONFIG_VMGENID, with trampolines)"};
 constexpr Threat kTimer{"deadline", "past its end while the daemon is down", Held::partly,
                         "the clock reaches a task only when it ticks on a processor that runs something: "
                         "seconds on an idle host"};
@@ -123,6 +126,8 @@ std::vector<Threat> not_held(const Means& means) {
             open.push_back(kAttachCapability);
         else if (threat.held != Held::yes)
             open.push_back(threat);
+        else if (id == "A4" && !means.copies)
+            open.push_back(kCopy);
         else if (id == "I13" && means.hooks == "tracepoints")
             open.push_back(kSyscalls);
         else if (id == "I5" && means.hooks == "capability")

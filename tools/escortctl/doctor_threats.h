@@ -25,9 +25,10 @@ struct Threat {
 
 // What decides of how much holds on a host.
 struct Means {
-    std::string tier;  // kill | deny; else nothing is proven
-    std::string hooks; // none | fentry | capability | tracepoints
-    std::string clock; // none | samples | timer | task_work (kernel/clock.h)
+    std::string tier;    // kill | deny; else nothing is proven
+    std::string hooks;   // none | fentry | capability | tracepoints
+    std::string clock;   // none | samples | timer | task_work (kernel/clock.h)
+    bool copies = false; // the kernel tells of a restored snapshot (hook escort_restored)
 };
 
 // What does not hold whole with those means. Without a tier nothing does: one row says so.
