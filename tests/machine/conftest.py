@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from testhost import Host, product
+from testhost import Host, guest, product
 from testhost.broker import Broker
 from testhost.guest import wait_for
 
@@ -14,12 +14,13 @@ CANARY = "/tmp/canary"
 
 
 def _machine():
-    """A container on this machine's kernel; with ESCORT_VM_SUITE a virtual machine with a kernel of Debian's (tests/vm)."""
-    suite = os.environ.get("ESCORT_VM_SUITE")
+    """A container on this machine's kernel; with ESCORT_MACHINE_SUITE a virtual machine with a kernel of Debian's (tests/vm)."""
+    suite = os.environ.get("ESCORT_MACHINE_SUITE")
     if not suite:
         return Host()
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm"))
     from vm import Vm
+    guest.patience = Vm.slow
     return Vm(suite)
 
 

@@ -115,7 +115,7 @@ def test_a_verdict_written_into_the_map_is_put_right(host, rooted):
     is_over(host, rooted)
 
 
-@pytest.mark.parametrize("file", ["/etc/escortd/policies.d/50-tests.yaml", "/etc/escortd/trust.d/own.pem",
+@pytest.mark.parametrize("file", ["/etc/escortd/policies.d/50-tests.yaml", "/etc/escortd/trust.d/own.pem", "/etc/escortd/breakglass.d/own.pem",
                                   "/var/lib/escortd/state/sessions.json", "/var/lib/escortd/outbox/x"])
 def test_a_file_of_ours_changed_by_a_session_ends_it(host, rooted, file):
     begin = host.journal_end()
@@ -126,7 +126,7 @@ def test_a_file_of_ours_changed_by_a_session_ends_it(host, rooted, file):
         is_over(host, rooted)
         assert host.ask("status")["policy"]["sha256"] == sha256, "what was in force stays"
     finally:
-        host.run("rm -f /etc/escortd/trust.d/own.pem /var/lib/escortd/outbox/x")
+        host.run("rm -f /etc/escortd/trust.d/own.pem /etc/escortd/breakglass.d/own.pem /var/lib/escortd/outbox/x")
         product.set_policy(host, product.policy("enforce"))
 
 

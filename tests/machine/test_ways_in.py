@@ -119,7 +119,7 @@ def at(host, account):
 def console(host, account):
     """agetty and login, as on a serial line; the person types until somebody listens."""
     host.run(f"for i in $(seq 100); do echo 'touch {CANARY}; exit'; sleep 0.2; done | "
-             f"timeout 30 script -qec 'setsid -c agetty -a {account} - linux' /dev/null", check=False)
+             f"timeout 30 script -qec 'setsid -c -w agetty -a {account} - linux' /dev/null", check=False)
 
 
 def set_user_id(host, account):
@@ -129,7 +129,8 @@ def set_user_id(host, account):
 
 
 def machinectl_shell(host, account):
-    host.run(["timeout", "20", "machinectl", "-q", "shell", f"{account}@", "/usr/bin/touch", CANARY], check=False)
+    # Its terminal goes with the end of its input: that is held until the program has been started.
+    host.run(f"sleep 3 | timeout 20 machinectl -q shell {account}@ /usr/bin/touch {CANARY}", check=False)
 
 
 def systemd_run(host, account):

@@ -8,9 +8,9 @@ import time
 import uuid
 from pathlib import Path
 
-from testhost.guest import Guest
+from testhost.guest import Guest, Login
 from testhost.image import layers
-from vmimage import disk, kernel
+from vmimage import MACHINE_ID, disk, kernel
 
 _KERNEL_LINE = ("console=ttyS0 root=/dev/vda rw net.ifnames=0 mitigations=off panic=-1 tsc=reliable no_timer_check "
                 "quiet loglevel=4 systemd.show_status=0")
@@ -26,6 +26,7 @@ class Vm(Guest):
     """`with Vm() as vm:` boots one; what it writes is gone at the end of the block."""
 
     slow = 4  # an emulated processor, on a machine that may be busy
+    machine_id = MACHINE_ID
 
     def __init__(self, suite: str, *, restorable: bool = False) -> None:
         """restorable: restore_as_copy() works; its disk is a file of its own."""
@@ -114,13 +115,22 @@ class Vm(Guest):
         return log.read_text(errors="replace")[-4000:] if log.exists() else ""
 
     def popen(self, command, **options) -> subprocess.Popen:
-        line = command if isinstance(command, str) else shlex.join(command)
+        return self._ssh(command, ("-o", "ControlMaster=auto", "-o", "ControlPersist=60",
+                                   "-o", f"ControlPath={self._path('control')}"), **options)
+
+    def login(self, user: str, *command: str, options=()) -> Login:
+        """By a connection of its own: when it is closed its command dies with the server's process for it."""
+        how = list(options) or ([] if command else ["-tt"])
+        return Login(self._ssh(["setpriv", "--pdeathsig", "KILL", "ssh", *how, f"{user}@127.0.0.1", *command], ("-S", "none"),
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"))
+
+    def _ssh(self, command, connection: tuple[str, ...], **options) -> subprocess.Popen:
+        line = command if isinstance(command, str) else f"exec {shlex.join(command)}"
         key = layers()[0] / "root" / ".ssh" / "id_ed25519"
         return subprocess.Popen(
             ["ssh", "-q", "-F", "none", "-i", str(key), "-p", str(self._port), "-o", "StrictHostKeyChecking=no",
              "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
-             "-o", "ConnectTimeout=30", "-o", "ControlMaster=auto", "-o", "ControlPersist=60",
-             "-o", f"ControlPath={self._path('control')}", "root@127.0.0.1", f"bash -c {shlex.quote(line)}"],
+             "-o", "ConnectTimeout=30", *connection, "root@127.0.0.1", f"bash -c {shlex.quote(line)}"],
             start_new_session=True, **options)
 
     def _path(self, name: str) -> Path:

@@ -16,15 +16,17 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = "linux-image-cloud-amd64"
 SUITES = {"bookworm": "6.1.", "trixie": "6.12.", "sid": "7."}  # and what their kernels' versions begin with
 
+MACHINE_ID = "0123456789abcdef0123456789abcdef"
+
 # What the root lies on, and the network. What these need is found; one that is missing is not needed there.
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_net"]
 
 # Network by hand, and a second sshd without PAM for root's commands: no logind session, no login uid, so that
 # what drives the tests is no session itself; named ssh-..., since a service of another name would be the way in.
-SETUP = r"""
+SETUP = rf"""
 echo escort-vm >etc/hostname
 printf '127.0.0.1 localhost escort-vm\n' >etc/hosts
-echo 0123456789abcdef0123456789abcdef >etc/machine-id
+echo {MACHINE_ID} >etc/machine-id
 cat >etc/systemd/system/vm-net.service <<'U'
 [Unit]
 DefaultDependencies=no

@@ -32,9 +32,12 @@ class Failed(AssertionError):
         self.result = result
 
 
+patience = 1  # wait_for() and logins take so many times their time limit
+
+
 def wait_for(predicate, timeout: float, what: str):
     """The first true value of predicate(), asked again and again for `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * patience
     pause = 0.01
     while True:
         value = predicate()
@@ -61,13 +64,13 @@ class Login:
         return self.process.poll() is not None
 
     def wait(self, timeout: float = 10) -> int:
-        return self.process.wait(timeout)
+        return self.process.wait(timeout * patience)
 
     def close(self) -> tuple[str, str]:
         """Ends the client if it still runs; everything it printed."""
         if not self.over():
             end_group(self.process)
-        return self.process.communicate(timeout=10)
+        return self.process.communicate(timeout=10 * patience)
 
 
 def end_group(process: subprocess.Popen) -> None:
