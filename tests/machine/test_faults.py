@@ -83,26 +83,31 @@ def dropped(host, begin: int, word: str) -> int:
                if word in entry["MESSAGE"])
 
 
-def test_journald_stopped(host, programs, session):
+@pytest.mark.parametrize("refusals, overflows", [(600, False), (8000, True)])
+def test_journald_stopped(host, programs, session, refusals, overflows):
+    """What it did not take is kept, up to a limit; beyond that refused starts are counted, and the rest is kept."""
     approval = session()
     begin = host.journal_end()
     units = "systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket systemd-journald.service"
     host.run(f"systemctl stop {units}", check=False)
     try:
         dead_at_birth(host)
-        storm(host, 600)
+        storm(host, refusals)
         product.revoke(host, approval)
         nothing_left(host)
         assert host.ask("status")["drops"] is not None
     finally:
         host.run("systemctl start systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service")
-    wait_for(lambda: dropped(host, begin, "journald"), 10, "what could not be logged, counted")
-    told = len(host.journal("session_denied", after=begin, account=NEVER_APPROVED))
-    lost = dropped(host, begin, "journald")
-    assert told > 0, "what could be kept was kept"
-    assert told + lost >= 601
+    def told() -> int:
+        return len(host.journal("session_denied", after=begin, account=NEVER_APPROVED))
+    if overflows:
+        wait_for(lambda: dropped(host, begin, "journald"), 20, "what could not be logged, counted")
+    wait_for(lambda: told() + dropped(host, begin, "journald") > refusals, 20, "every refusal in the journal, or counted")
+    assert overflows or not dropped(host, begin, "journald")
+    assert host.journal("session_killed", after=begin, account=ACCOUNT), "and the end of the approved session"
+    before = told()
     dead_at_birth(host)
-    wait_for(lambda: len(host.journal("session_denied", after=begin, account=NEVER_APPROVED)) > told, 10, "the journal")
+    wait_for(lambda: told() > before, 10, "the journal")
 
 
 @pytest.fixture
