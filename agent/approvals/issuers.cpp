@@ -68,7 +68,7 @@ std::vector<std::string> spoken_for(const IssuerRules& rules, const std::string&
     if (!rules) return out;
     for (const IssuerRule* rule : rules_for(*rules, iss, type, thumbprint, trust))
         for (const std::string& other : rule->revokes_for)
-            if (std::find(out.begin(), out.end(), other) == out.end()) out.push_back(other);
+            if (!contains(out, other)) out.push_back(other);
     return out;
 }
 

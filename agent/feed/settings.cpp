@@ -1,5 +1,6 @@
 #include "feed/settings.h"
 
+#include "base/contains.h"
 #include "feed/keys.h"
 #include "policy/scalars.h"
 #include "policy/utf8.h"
@@ -56,8 +57,7 @@ class SourceReader {
         const auto& known = *std::find_if(type_keys().begin(), type_keys().end(),
                                           [&](const TypeKeys& each) { return each.type == type->text; });
         for (const auto& member : item_.members)
-            if (member.key != "type" &&
-                std::find(known.keys.begin(), known.keys.end(), member.key) == known.keys.end())
+            if (member.key != "type" && !contains(known.keys, member.key))
                 report(member.value,
                        fmt::format("courier.sources: {} has no meaning for type {}", member.key, known.type));
         if (item_.find(known.keys.front()) == nullptr) {

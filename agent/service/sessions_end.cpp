@@ -1,6 +1,7 @@
 // How a session ends: by its verdict, by hand, by the broker's event; and what is left to do when it has.
 #include "service/sessions.h"
 
+#include "base/contains.h"
 #include "output/notices.h"
 #include "output/records.h"
 #include "process/terminal.h"
@@ -89,7 +90,7 @@ void Sessions::revoke(const EndedSession& ended, const std::string& by) {
     Session* session = id ? table_.find(*id) : nullptr;
     if (session == nullptr || session->stage != Stage::live || !session->verdict.approval) return;
     const auto& issuers = ended.issuers;
-    if (std::find(issuers.begin(), issuers.end(), session->verdict.approval->issuer) == issuers.end()) return;
+    if (!contains(issuers, session->verdict.approval->issuer)) return;
     by_hand_[*id] = {by, "session-revoked event"};
     deny(*session, Reason::revoked);
 }

@@ -1,6 +1,8 @@
 // What a session goes on as, or ends: judged by the rules in force, counted, told to the kernel.
 #include "service/sessions.h"
 
+#include "base/contains.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -106,7 +108,7 @@ Verdict Sessions::with_entered(const Session& session, Verdict verdict) const {
         if (verdict.approval) facts.approval = verdict.approval;
         Verdict other = rulebook_.judge({session.account, governed->policy, !session.unit.empty()}, facts, {},
                                         time_.now());
-        if (std::find(also.begin(), also.end(), governed->account) == also.end()) {
+        if (!contains(also, governed->account)) {
             other.ruling = Ruling::denied;
             other.hold = Hold::none;
             other.reason = Reason::no_approval;
@@ -171,7 +173,7 @@ void Sessions::tell_kernel(Session& session) {
     for (const auto& account : session.verdict.also)
         if (const auto uid = rulebook_.uid_of(account)) also.push_back(*uid);
     for (const auto uid : session.also)
-        if (std::find(also.begin(), also.end(), uid) == also.end()) kernel_.forbid_also(session.id, uid);
+        if (!contains(also, uid)) kernel_.forbid_also(session.id, uid);
     std::erase_if(also, [&](std::uint32_t uid) { return !kernel_.allow_also(session.id, uid); });
     session.also = std::move(also);
     const std::uint32_t frozen = freezer_.verdict_flag(session.id);

@@ -46,17 +46,6 @@ void sleep_on() {
         ::pause();
 }
 
-std::uint64_t session_of(const Kernel& kernel, const Child& child) {
-    std::uint64_t id = 0;
-    REQUIRE(eventually([&] {
-        const auto tasks = kernel.state.labelled(0);
-        for (const auto& task : *tasks)
-            if (static_cast<pid_t>(task.tgid) == child.pid()) id = task.id;
-        return id != 0;
-    }));
-    return id;
-}
-
 // The kernel, started; what the test does with it goes away as a daemon does: pins stay.
 struct Ground {
     Ground() : kernel(std::make_optional<Kernel>()) { kernel->rules(60'000); }

@@ -127,4 +127,15 @@ bool eventually(const std::function<bool()>& condition) {
     return false;
 }
 
+std::uint64_t session_of(const Kernel& kernel, const Child& child) {
+    std::uint64_t id = 0;
+    REQUIRE(eventually([&] {
+        const auto tasks = kernel.state.labelled(0);
+        for (const auto& task : *tasks)
+            if (static_cast<pid_t>(task.tgid) == child.pid()) id = task.id;
+        return id != 0;
+    }));
+    return id;
+}
+
 } // namespace escort::test

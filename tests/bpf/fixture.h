@@ -76,4 +76,7 @@ class Child {
 void become(std::uint32_t uid);                          // setresuid by raw system call: this thread alone
 bool eventually(const std::function<bool()>& condition); // within 2 s
 
+// The session that the child is in, or comes into within 2 s.
+std::uint64_t session_of(const Kernel& kernel, const Child& child);
+
 } // namespace escort::test

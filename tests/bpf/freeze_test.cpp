@@ -210,15 +210,9 @@ TEST_CASE("freeze: sessions that freeze together stand each by itself, and the o
             count(ground.shared->ticks[i]);
         }));
     REQUIRE(ground.turn(10s, [&] { return ground.kernel.state.sessions().size() == kSessions; }));
-    const auto session_of = [&](std::size_t i) -> std::uint64_t {
-        const auto tasks = ground.kernel.state.labelled(0);
-        for (const auto& task : *tasks)
-            if (task.tgid == static_cast<std::uint32_t>(children[i]->pid())) return task.id;
-        return 0;
-    };
     std::vector<std::uint64_t> ids;
     for (std::size_t i = 0; i < kSessions; ++i)
-        ids.push_back(session_of(i));
+        ids.push_back(session_of(ground.kernel, *children[i]));
     REQUIRE(std::count(ids.begin(), ids.end(), 0U) == 0);
     REQUIRE(ground.turn(10s, [&] { return ground.shared->ticks[0] > 0 && ground.shared->ticks[7] > 0; }));
 

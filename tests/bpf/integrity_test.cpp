@@ -34,7 +34,7 @@ bool refuses(std::uint32_t uid) {
 
 } // namespace
 
-TEST_CASE("integrity: rules that were taken out, changed, added or swapped for others are put back") {
+TEST_CASE("integrity: rules that were taken out, changed or swapped for others are put back") {
     Kernel kernel;
     kernel.rules(0);
     CHECK(kernel.state.restore().empty());
@@ -94,13 +94,7 @@ TEST_CASE("integrity: a verdict that was lifted is put back; a session marked de
     Kernel kernel;
     kernel.rules(60'000);
     const Child child([] { become(kSupport); });
-    std::uint64_t id = 0;
-    REQUIRE(eventually([&] {
-        const auto tasks = kernel.state.labelled(0);
-        for (const auto& task : *tasks)
-            if (static_cast<pid_t>(task.tgid) == child.pid()) id = task.id;
-        return id != 0;
-    }));
+    const std::uint64_t id = session_of(kernel, child);
     const escort_verdict told{boot_ns() + 60'000'000'000, ESCORT_VERDICT_JUDGED, 0};
     REQUIRE(kernel.state.set_verdict(id, told));
     CHECK(kernel.state.restore().empty());
