@@ -17,7 +17,7 @@ from testhost.guest import wait_for
 pytestmark = pytest.mark.once
 
 ACCOUNT = "azsupport"
-CHURN = int(os.environ.get("ESCORT_CHURN", "50000"))  # processes, in a minute at most
+CHURN = int(os.environ.get("ESCORT_CHURN", "50000"))  # processes
 KILLED = int(os.environ.get("ESCORT_CHURN_KILLED", "1000"))  # sessions, beside them
 SUPERVISOR = f"{native.THERE}/supervisor"
 AS_ALICE = ["setpriv", "--reuid", "alice", "--regid", "alice", "--clear-groups"]
@@ -87,16 +87,18 @@ def ended(host, *supervisors: subprocess.Popen) -> None:
 
 
 def test_churn_with_pid_reuse_beside_killed_sessions(host, programs, few_pids, started, denied):
-    """threats.md B1: none of these processes ends otherwise than its supervisor asked."""
-    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "60")
+    """threats.md B1, B2: none of these processes ends otherwise than its supervisor asked, though the uid of those in
+    the container is the one that is killed."""
+    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "600")
+    inside = started(f"{native.THERE}/container", uid(host), ROOT, "/supervisor", str(CHURN // 5), "600")
     fileserver = started(f"{native.THERE}/fileserver", uid(host), "20")
     assert not killed(host, KILLED)
     assert not host.exists(CANARY)
-    counted = counts(supervisor)
-    assert counted["wrong"] == 0
-    assert counted["started"] >= min(CHURN, 5000), counted  # a slow machine has done what it could in its minute
-    if few_pids and counted["started"] > 8000:
-        assert counted["reused"] > counted["started"] // 4, counted
+    for each, how_many in ((supervisor, CHURN), (inside, CHURN // 5)):
+        counted = counts(each, timeout=600)
+        assert (counted["wrong"], counted["started"]) == (0, how_many)
+        if few_pids and each is supervisor and CHURN > 8000:
+            assert counted["reused"] > CHURN // 4, counted
     assert counts(fileserver)["rounds"] > 10
     assert len(denied(account=ACCOUNT)) >= KILLED, "each of those killed is told of"
 

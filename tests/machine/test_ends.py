@@ -1,6 +1,7 @@
 """Past the end of an approved session nothing of it survives, whatever it became in the meantime."""
 
 import json
+import subprocess
 
 import pytest
 from testhost import product
@@ -120,6 +121,52 @@ def test_fork_bomb(host, denied):
     finally:
         login.close()
         host.run(["pkill", "-KILL", "-f", "/usr/local/lib/bomb.py"], check=False)
+
+
+# What isn't a device node in a container yet is made.
+SLOW_DISK = """
+set -e
+[ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
+for number in 0 1 2 3 4 5 6 7 8 9; do [ -e /dev/loop$number ] || mknod /dev/loop$number b 7 $number; done
+mkdir -p /mnt/slow
+mount -o loop /var/tmp/disk /mnt/slow
+chmod 777 /mnt/slow
+fsfreeze --freeze /mnt/slow
+"""
+
+
+@pytest.fixture
+def slow_disk(host, tmp_path):
+    """A filesystem at /mnt/slow on which writers sleep, and can't be woken, until what this is is called."""
+    subprocess.run(["mkfs.ext4", "-q", tmp_path / "disk", "2M"], check=True)
+    host.send(tmp_path / "disk", "/var/tmp/disk")
+    host.run(SLOW_DISK)
+    thaw = ["fsfreeze", "--unfreeze", "/mnt/slow"]
+    yield lambda: host.run(thaw)
+    host.run(thaw, check=False)
+    host.run("umount /mnt/slow && rm -r /mnt/slow /var/tmp/disk")
+
+
+def test_a_process_that_cannot_be_woken_is_reported_and_dies_when_it_wakes(host, denied, slow_disk):
+    def states() -> list[str]:
+        return host.run(["ps", "-o", "state=,args=", "-u", ACCOUNT], check=False).out.splitlines()
+    approval = product.approve(host, ACCOUNT)
+    login = host.login(ACCOUNT, "touch /mnt/slow/file & sleep 7006 & exec cat")
+    stuck = "D touch /mnt/slow/file"
+    try:
+        wait_for(lambda: stuck in states(), 10, "a process in uninterruptible sleep")
+        session_id = product.sessions(host, ACCOUNT)[0]["id"]
+        product.revoke(host, approval)
+        wait_for(lambda: states() == [stuck], 5, "the end of all others")
+        told = denied(event="agent_degraded")[0]["MESSAGE"]
+        assert session_id in told and "1 tasks of it are killed but don't die" in told
+        assert states() == [stuck] and product.sessions(host, ACCOUNT)
+        slow_disk()
+        wait_for(lambda: not states(), 5, "its end as it woke")
+    finally:
+        login.close()
+    assert denied(event="session_killed", session=session_id)[0]["ESCORT_REASON"] == "revoked"
+    wait_for(lambda: not product.sessions(host, ACCOUNT), 5, "an empty table")
 
 
 def test_status_counts_the_live_sessions(host):

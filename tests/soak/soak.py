@@ -13,10 +13,12 @@ import sys
 import time
 from dataclasses import dataclass
 
-from acts import Day
+from acts import NEVER_APPROVED, Day
 from testhost import Host, chaos, native, product
 
 WARM_UP = 300  # seconds
+SUPERVISOR = f"{native.THERE}/supervisor"
+ROOT = "/srv/small-root"  # a container's
 GROWTH = 0.05
 
 
@@ -41,6 +43,16 @@ def sample(host: Host, day: Day, begin: float) -> Sample:
 def lost_lifecycle(host: Host, after: int) -> int:
     return sum(int(entry["MESSAGE"].split()[0]) for entry in host.journal("events_dropped", after=after)
                if "kernel programs" in entry["MESSAGE"])
+
+
+def supervisors(host: Host, options: argparse.Namespace) -> list[subprocess.Popen]:
+    """A tenant's, and one in a container whose uid is that of an account that is killed all the time."""
+    how_long = [str(options.churn), str(options.minutes * 60)]
+    uid = host.run(["id", "-u", NEVER_APPROVED]).out.strip()
+    return [host.popen(["nice", "-n", "10", *command, *how_long], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True)
+            for command in (["setpriv", "--reuid", "alice", "--clear-groups", SUPERVISOR],
+                            [f"{native.THERE}/container", uid, ROOT, "/supervisor"])]
 
 
 def run(host: Host, options: argparse.Namespace) -> tuple[Day, list[Sample], float, str]:
@@ -73,17 +85,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--churn", type=int, default=1_000_000, help="processes of a tenant's supervisor beside it, at most")
-    parser.add_argument("--chaos", type=int, default=0, help="afterwards kill the daemon in so many kills")
+    parser.add_argument("--chaos", type=int, default=500, help="afterwards kill the daemon in so many kills")
     options = parser.parse_args()
     with Host() as host:
         product.install(host)
         product.found_broker(host)
         product.set_policy(host, product.policy("enforce"))
-        native.send(host, "supervisor")
+        native.send(host, "supervisor", "container")
+        native.send(host, "supervisor", folder=ROOT)
         begin = host.journal_end()
-        supervisor = host.popen(["nice", "-n", "10", "setpriv", "--reuid", "alice", "--clear-groups",
-                                 f"{native.THERE}/supervisor", str(options.churn), str(options.minutes * 60)],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        bystanders = supervisors(host, options)
         tenant = host.login("alice", "cat")
         day, samples, warm, wrong = run(host, options)
         rounds, dice = 0, random.Random(options.seed + 1)
@@ -94,7 +105,7 @@ def main() -> int:
             except (AssertionError, TimeoutError) as reason:
                 wrong = f"chaos, round {rounds}: {reason}; alive: {chaos.alive(host)}"
         host.run(["pkill", "-TERM", "-x", "supervisor"], check=False)
-        counted, _ = supervisor.communicate(timeout=60)
+        counted = [each.communicate(timeout=60)[0].strip() for each in bystanders]
         tenant.say("still here")
         tenant_there = tenant.process.stdout.readline() == "still here\n"
         tenant.close()
@@ -133,7 +144,8 @@ def report(options, day, steady, rounds, wrong, counted, tenant_there, lost, sta
     else:
         row("samples", str(len(steady)), False)
     row("lifecycle events lost", str(lost), lost == 0)
-    row("tenant's processes", counted.strip(), " wrong 0 " in counted)
+    for whose, line in zip(("tenant's processes", "a container's"), counted):
+        row(whose, line, " wrong 0 " in line)
     row("tenant's session", "there" if tenant_there else "gone", tenant_there)
     row("daemon started", f"{starts} times, crashed {crashes}", crashes == 0)
     width = max(len(name) for name, _, _ in rows)

@@ -29,6 +29,44 @@ def test_the_gate_and_a_freeze(vm):
     gate_and_freeze(vm)
 
 
+SLICE = "/sys/fs/cgroup/small.slice"
+DROP_IN = "/etc/systemd/system/escortd.service.d/slice.conf"
+
+
+@pytest.fixture
+def no_memory_for_labels(vm):
+    """Exhausted: what the kernel programs allocate is charged to the cgroup in which the maps were made, a slice that gets
+    no byte more; the daemon, which has adopted them, is in another."""
+    if vm.run(["uname", "-r"]).out.startswith(SUITES["bookworm"]):
+        pytest.skip("6.1 gives atomic allocations what they ask for, over the limit (try_charge_memcg)")
+    vm.write(DROP_IN, f"[Service]\nSlice={SLICE.rsplit('/', 1)[1]}\n")
+    vm.run("systemctl stop escortd; rm -rf /sys/fs/bpf/escortd; systemctl daemon-reload; systemctl start escortd small.slice")
+    vm.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl restart escortd; echo 0 >{SLICE}/memory.max")
+    yield
+    vm.run(f"echo max >{SLICE}/memory.max")
+
+
+def test_tasks_that_get_no_label_of_their_own_end_with_the_session(vm, no_memory_for_labels):
+    """threats.md A7. What a processor has in store is used up first; from then on the labels are in a map of their own."""
+    product.set_policy(vm, product.policy("enforce"))
+    approval = product.approve(vm, "azsupport")
+    login = vm.login("azsupport", "for i in $(seq 400); do setsid sleep 7500 & done; sudo setsid sleep 7501 & exec cat")
+    count = "pgrep -xc sleep"
+    vm.wait_for(lambda: vm.run(count, check=False).out.strip() == "401", 60, "its processes")
+    assert vm.ask("status")["counters"]["label_orphaned"] > 100
+    session, = product.sessions(vm, "azsupport")
+    assert session["processes"] > 400, "one session, and all of it"
+    # Nothing is in store for those, either.
+    assert not vm.run("setpriv --reuid vendor-new --clear-groups touch /tmp/canary", check=False).ok
+    assert not vm.exists("/tmp/canary")
+    assert vm.ssh("alice", "true").ok
+    vm.run("systemctl restart escortd")
+    product.revoke(vm, approval)
+    vm.wait_for(lambda: vm.run(count, check=False).out.strip() == "0", 20, "the end of all of them")
+    vm.wait_for(lambda: not product.sessions(vm, "azsupport"), 20, "an empty table")
+    login.close()
+
+
 def test_a_restored_snapshot_grants_nothing(vm):
     """What was approved before ends, whoever asks; the list that was in force doesn't come back, a newer one counts."""
     product.set_policy(vm, product.policy("enforce"))
