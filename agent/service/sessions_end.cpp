@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace escort {
 
 void Sessions::end(Session& session, std::chrono::microseconds lead) {
@@ -59,7 +61,7 @@ void Sessions::lingers(const Lingering& lingering) {
     if (session == nullptr) return;
     journal_.write(agent_degraded(
         "session " + session_name(lingering.id),
-        std::to_string(lingering.tasks) + " tasks of it are killed but don't die: they sleep in the kernel",
+        fmt::format("killed, but not dead yet: {} of its tasks, in uninterruptible sleep in the kernel", lingering.tasks),
         "they run no instruction of their own again, and go when they wake: look at the "
         "disk or network filesystem that they wait for"));
     for (const auto& done : take_waiting(lingering.id))

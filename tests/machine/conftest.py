@@ -2,40 +2,28 @@
 
 import os
 import re
-import sys
-from pathlib import Path
 
 import pytest
-from testhost import Host, guest, product
+from testhost import Guest, product
 from testhost.broker import Broker
 from testhost.guest import wait_for
+from testhost.machine import machine
 
 CANARY = "/tmp/canary"
-
-
-def _machine():
-    """A container on this machine's kernel; with ESCORT_MACHINE_SUITE a virtual machine with a kernel of Debian's (tests/vm)."""
-    suite = os.environ.get("ESCORT_MACHINE_SUITE")
-    if not suite:
-        return Host()
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm"))
-    from vm import Vm
-    guest.patience = Vm.slow
-    return Vm(suite)
 
 
 @pytest.fixture(scope="session")
 def host():
     """A booted host with escortd installed, its embedded broker's key trusted."""
-    with _machine() as machine:
-        product.install(machine)
-        product.found_broker(machine)
+    with machine() as booted:
+        product.install(booted)
+        product.found_broker(booted)
         if hooks := os.environ.get("ESCORT_HOOKS"):
-            machine.write("/etc/escortd/escortd.yaml", f"version: 1\nhooks: {hooks}\n")
-            machine.run("systemctl restart escortd")
-            assert machine.ask("status")["hooks"] == hooks
-        yield machine
-        _leave_with_a_clean_record(machine)
+            booted.write("/etc/escortd/escortd.yaml", f"version: 1\nhooks: {hooks}\n")
+            booted.run("systemctl restart escortd")
+            assert booted.ask("status")["hooks"] == hooks
+        yield booted
+        _leave_with_a_clean_record(booted)
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +49,11 @@ def fresh(request):
     assert tenant.process.stdout.readline().strip() == word, "the tenant's session was touched"
 
 
-def _leave_with_a_clean_record(machine: Host) -> None:
+def _leave_with_a_clean_record(guest: Guest) -> None:
     """The daemon ends by itself, with exit 0, and no sanitizer had anything to say (leaks are found at the end)."""
-    machine.run("systemctl stop escortd", timeout=60)
-    state = machine.run("systemctl show escortd -p Result -p ExecMainStatus").out.split()
-    log = machine.run(["journalctl", "-q", "-u", "escortd", "-u", "escort-courier", "-o", "cat", "--no-pager"]).out
+    guest.run("systemctl stop escortd", timeout=60)
+    state = guest.run("systemctl show escortd -p Result -p ExecMainStatus").out.split()
+    log = guest.run(["journalctl", "-q", "-u", "escortd", "-u", "escort-courier", "-o", "cat", "--no-pager"]).out
     reports = re.findall(r"^.*(?:Sanitizer|runtime error).*$", log, re.MULTILINE)
     assert not reports, f"sanitizer reports: {reports}\n{log[-4000:]}"
     assert state == ["Result=success", "ExecMainStatus=0"], f"{state}\n{log[-4000:]}"

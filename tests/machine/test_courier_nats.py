@@ -262,7 +262,7 @@ def test_a_taken_over_courier_harms_no_other_host(host, guarded):
         assert found
     couriers.start_nats(host, config=config)
     told = json.loads(host.run(["python3", "-c", HARM, host.machine_id, "i-other", pki.FOLDER]).out)
-    assert told["before"]["KV_escort_documents"][f"$KV.escort_documents.host.i-other"] == 1
+    assert told["before"]["KV_escort_documents"]["$KV.escort_documents.host.i-other"] == 1
     assert told["after"]["KV_escort_documents"] == told["before"]["KV_escort_documents"], told["heard"]
     assert set(told["after"]["ESCORT_EVENTS"]) == {f"escort.events.{host.machine_id}.x"}, told["heard"]
     assert told["heard"].count("Permissions Violation") == 4

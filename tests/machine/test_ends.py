@@ -159,7 +159,7 @@ def test_a_process_that_cannot_be_woken_is_reported_and_dies_when_it_wakes(host,
         product.revoke(host, approval)
         wait_for(lambda: states() == [stuck], 5, "the end of all others")
         told = denied(event="agent_degraded")[0]["MESSAGE"]
-        assert session_id in told and "1 tasks of it are killed but don't die" in told
+        assert session_id in told and "killed, but not dead yet: 1 of its tasks, in uninterruptible sleep" in told
         assert states() == [stuck] and product.sessions(host, ACCOUNT)
         slow_disk()
         wait_for(lambda: not states(), 5, "its end as it woke")
