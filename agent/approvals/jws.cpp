@@ -44,23 +44,23 @@ Judged<Header> parse_header(std::string_view segment) {
     if (decoded->size() > kHeaderLimit)
         return refuse(RefusalCode::malformed,
                       "header: is larger than " + std::to_string(kHeaderLimit) + " bytes");
-    const auto json = parse_strict(*decoded);
-    if (!json) {
-        const std::string where = json.error().where.empty() ? "header" : "header." + json.error().where;
-        return refuse(RefusalCode::malformed, where + ": " + json.error().why);
+    const auto object = parse_strict(*decoded);
+    if (!object) {
+        const std::string where = object.error().where.empty() ? "header" : "header." + object.error().where;
+        return refuse(RefusalCode::malformed, where + ": " + object.error().why);
     }
     for (const char* name : kForbidden)
-        if (json->contains(name))
+        if (object->contains(name))
             return refuse(RefusalCode::forbidden_header, std::string("header.") + name + ": is not allowed");
     Header header;
     for (const auto& [name, into] : {std::pair{"alg", &header.alg}, std::pair{"typ", &header.typ}}) {
-        const auto found = json->find(name);
-        if (found == json->end() || !found->is_string())
+        const auto found = object->find(name);
+        if (found == object->end() || !found->is_string())
             return refuse(RefusalCode::malformed,
                           std::string("header.") + name + ": is missing, or not a string");
         *into = found->get<std::string>();
     }
-    if (const auto kid = json->find("kid"); kid != json->end()) {
+    if (const auto kid = object->find("kid"); kid != object->end()) {
         if (!kid->is_string()) return refuse(RefusalCode::malformed, "header.kid: is not a string");
         header.kid = kid->get<std::string>();
     }

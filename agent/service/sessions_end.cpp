@@ -61,7 +61,8 @@ void Sessions::lingers(const Lingering& lingering) {
     if (session == nullptr) return;
     journal_.write(agent_degraded(
         "session " + session_name(lingering.id),
-        fmt::format("killed, but not dead yet: {} of its tasks, in uninterruptible sleep in the kernel", lingering.tasks),
+        fmt::format("killed, but not dead yet: {} of its tasks, in uninterruptible sleep in the kernel",
+                    lingering.tasks),
         "they run no instruction of their own again, and go when they wake: look at the "
         "disk or network filesystem that they wait for"));
     for (const auto& done : take_waiting(lingering.id))
