@@ -173,7 +173,7 @@ def test_a_full_disk_holds_up_nobody_and_loses_nothing(host, broker):
 def test_more_than_may_wait_is_counted(host, broker, denied):
     """As many files as may wait lie there already: those that nobody needs go, and the next ones are counted."""
     host.run("systemctl stop escort-courier escortd")
-    host.run(f"cd {OUTBOX} && for i in $(seq 8192); do echo >$(printf %016d $i)-00000000.session_ended.jws; done")
+    host.run(f"cd {OUTBOX} && for i in $(seq 8192); do printf -v name %016d $i; echo >$name-00000000.session_ended.jws; done")
     host.run("systemctl start escortd")
     assert not host.ssh(ACCOUNT, "true").ok
     assert int(denied("events_dropped")[0]["ESCORT_DROPPED"]) > 0
