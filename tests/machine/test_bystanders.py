@@ -19,16 +19,14 @@ pytestmark = pytest.mark.once
 ACCOUNT = "azsupport"
 CHURN = int(os.environ.get("ESCORT_CHURN", "50000"))  # processes
 KILLED = int(os.environ.get("ESCORT_CHURN_KILLED", "1000"))  # sessions, beside them
-SUPERVISOR = f"{native.THERE}/supervisor"
 AS_ALICE = ["setpriv", "--reuid", "alice", "--regid", "alice", "--clear-groups"]
 BECOME = ["setpriv", "--reuid", ACCOUNT, "--regid", ACCOUNT, "--clear-groups"]
-ROOT = "/srv/small-root"  # a container's: the supervisor alone is in it
 
 
 @pytest.fixture(scope="module")
 def programs(host):
-    native.send(host, "supervisor", "fileserver", "container")
-    native.send(host, "supervisor", folder=ROOT)
+    native.send(host, "fileserver")
+    native.send_supervisors(host)
 
 
 @pytest.fixture
@@ -89,8 +87,8 @@ def ended(host, *supervisors: subprocess.Popen) -> None:
 def test_churn_with_pid_reuse_beside_killed_sessions(host, programs, few_pids, started, denied):
     """threats.md B1, B2: none of these processes ends otherwise than its supervisor asked, though the uid of those in
     the container is the one that is killed."""
-    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "600")
-    inside = started(f"{native.THERE}/container", uid(host), ROOT, "/supervisor", str(CHURN // 5), "600")
+    supervisor = started(*AS_ALICE, native.SUPERVISOR, str(CHURN), "600")
+    inside = started(*native.in_container(uid(host)), str(CHURN // 5), "600")
     fileserver = started(f"{native.THERE}/fileserver", uid(host), "20")
     assert not killed(host, KILLED)
     assert not host.exists(CANARY)
@@ -105,7 +103,7 @@ def test_churn_with_pid_reuse_beside_killed_sessions(host, programs, few_pids, s
 
 def test_approved_sessions_killed_beside_tenants(host, programs, started):
     """Whole sessions, revoked: only their own processes are looked for."""
-    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "12")
+    supervisor = started(*AS_ALICE, native.SUPERVISOR, str(CHURN), "12")
     for _ in range(3):
         approval = product.approve(host, ACCOUNT)
         logins = [host.login(ACCOUNT, "for i in 1 2 3 4 5; do sleep 7100 & done; exec cat") for _ in range(2)]
@@ -118,12 +116,11 @@ def test_approved_sessions_killed_beside_tenants(host, programs, started):
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["", "daemon-restarted"])
-@pytest.mark.parametrize("kind", [[ROOT, "/supervisor"], []], ids=["another-root", "user-namespace"])
-def test_a_containers_uid_is_no_account_of_the_host(host, programs, started, kind, restarted):
+@pytest.mark.parametrize("another_root", [True, False], ids=["another-root", "user-namespace"])
+def test_a_containers_uid_is_no_account_of_the_host(host, programs, started, another_root, restarted):
     """threats.md B2; a restarted daemon looks at everything that is there again."""
-    command = [f"{native.THERE}/container"]
-    command += [uid(host), ROOT, "/supervisor"] if kind else ["--user", uid(host), SUPERVISOR]
-    inside = started(*command, "4000", "8")
+    mapped = [f"{native.THERE}/container", "--user", uid(host), native.SUPERVISOR]
+    inside = started(*(native.in_container(uid(host)) if another_root else mapped), "4000", "8")
     time.sleep(0.5)
     if restarted:
         host.run("systemctl restart escortd")
@@ -163,7 +160,7 @@ def test_services_that_authenticate_the_account(host, unit):
 
 def test_a_login_uid_alone_is_no_session(host, programs, started):
     """threats.md B9: what support once restarted by hand goes on, through every restart of the daemon."""
-    line = f"echo {uid(host)} >/proc/self/loginuid && exec {SUPERVISOR} 3000 8"
+    line = f"echo {uid(host)} >/proc/self/loginuid && exec {native.SUPERVISOR} 3000 8"
     daemon = started("bash", "-c", line)
     time.sleep(0.3)
     for signal in ("TERM", "KILL"):
@@ -175,8 +172,8 @@ def test_a_login_uid_alone_is_no_session(host, programs, started):
 
 def test_everybody_through_a_bad_day_of_the_agent(host, programs, started, tenant):
     """threats.md B6: policies refused and only watched, the daemon restarted, killed, attached from nothing."""
-    supervisor = started(*AS_ALICE, SUPERVISOR, str(CHURN), "40")
-    inside = started(f"{native.THERE}/container", uid(host), ROOT, "/supervisor", "100000", "40")
+    supervisor = started(*AS_ALICE, native.SUPERVISOR, str(CHURN), "40")
+    inside = started(*native.in_container(uid(host)), "100000", "40")
     server = started(f"{native.THERE}/fileserver", uid(host), "6")
     product_steps = [lambda: product.set_policy(host, product.policy("observe")),
                      lambda: host.write(product.POLICY, product.policy("refused")),

@@ -17,8 +17,6 @@ from acts import NEVER_APPROVED, Day
 from testhost import Host, chaos, native, product
 
 WARM_UP = 300  # seconds
-SUPERVISOR = f"{native.THERE}/supervisor"
-ROOT = "/srv/small-root"  # a container's
 GROWTH = 0.05
 
 
@@ -51,8 +49,8 @@ def supervisors(host: Host, options: argparse.Namespace) -> list[subprocess.Pope
     uid = host.run(["id", "-u", NEVER_APPROVED]).out.strip()
     return [host.popen(["nice", "-n", "10", *command, *how_long], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, text=True)
-            for command in (["setpriv", "--reuid", "alice", "--clear-groups", SUPERVISOR],
-                            [f"{native.THERE}/container", uid, ROOT, "/supervisor"])]
+            for command in (["setpriv", "--reuid", "alice", "--clear-groups", native.SUPERVISOR],
+                            native.in_container(uid))]
 
 
 def run(host: Host, options: argparse.Namespace) -> tuple[Day, list[Sample], float, str]:
@@ -91,8 +89,7 @@ def main() -> int:
         product.install(host)
         product.found_broker(host)
         product.set_policy(host, product.policy("enforce"))
-        native.send(host, "supervisor", "container")
-        native.send(host, "supervisor", folder=ROOT)
+        native.send_supervisors(host)
         begin = host.journal_end()
         bystanders = supervisors(host, options)
         tenant = host.login("alice", "cat")

@@ -18,7 +18,8 @@ SUITES = {"bookworm": "6.1.", "trixie": "6.12.", "sid": "7."}  # and what their 
 
 MACHINE_ID = "0123456789abcdef0123456789abcdef"
 
-# What the root lies on, and the network. What these need is found; one that is missing is not needed there.
+# What the root lies on, the network, and what tests use: a disk in a file, a pair of interfaces.
+# What these need is found; one that is missing is not needed there.
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_net", "loop", "veth"]
 
 # Network by hand, and a second sshd without PAM for root's commands: no logind session, no login uid, so that

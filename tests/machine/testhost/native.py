@@ -9,6 +9,8 @@ from .image import REPO
 
 FILES = REPO / "tests" / "machine" / "files"
 THERE = "/usr/local/lib/tests"
+SUPERVISOR = f"{THERE}/supervisor"
+ROOT = "/srv/small-root"  # a container's: the supervisor alone is in it
 
 
 def send(guest: Guest, *names: str, folder: str = THERE) -> None:
@@ -20,3 +22,14 @@ def send(guest: Guest, *names: str, folder: str = THERE) -> None:
                             str(FILES / f"{name}.c")], check=True)
             guest.send(program, f"{folder}/{name}")
             guest.run(["chmod", "755", f"{folder}/{name}"])
+
+
+def send_supervisors(guest: Guest) -> None:
+    """The supervisor, for the host itself and for in_container()."""
+    send(guest, "supervisor", "container")
+    send(guest, "supervisor", folder=ROOT)
+
+
+def in_container(uid: str) -> list[str]:
+    """The supervisor's command, but for its arguments, in a container and under that uid."""
+    return [f"{THERE}/container", uid, ROOT, "/supervisor"]
