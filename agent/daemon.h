@@ -110,6 +110,8 @@ class Daemon {
     static int on_activity(sd_event_source*, int fd, std::uint32_t, void* self);
     static int on_event(void* self, void* data, std::size_t size);
 
+    // Enforcement goes first (SD_EVENT_PRIORITY_IMPORTANT). All else has one priority, and takes turns: below
+    // it a flood of documents, or of births, would starve it. The outbox alone may wait (IDLE).
     std::unique_ptr<sd_event, Unref> loop_;
     Agent agent_;
     DocumentWaiters waiters_;

@@ -110,7 +110,6 @@ void Daemon::sessions_changed_soon() {
         sd_event_source* source = nullptr;
         if (sd_event_add_defer(loop_.get(), &source, on_changed, this) < 0) return sessions_changed();
         changed_.reset(source);
-        sd_event_source_set_priority(source, SD_EVENT_PRIORITY_NORMAL + 10);
     }
     if (sd_event_source_set_enabled(changed_.get(), SD_EVENT_ONESHOT) < 0) sessions_changed();
 }

@@ -12,13 +12,9 @@ Status Connection::start(sd_event* loop) {
     int error = sd_event_add_io(loop, &source, socket_.get(), EPOLLIN, on_io, this);
     if (error < 0) return fail_errno("control", "watch a connection", -error);
     io_.reset(source);
-    error = sd_event_source_set_priority(io_.get(), server_.settings_.priority);
-    if (error < 0) return fail_errno("control", "priority", -error);
     error = sd_event_add_time_relative(loop, &source, CLOCK_MONOTONIC, 0, 0, on_time, this);
     if (error < 0) return fail_errno("control", "timer", -error);
     timer_.reset(source);
-    error = sd_event_source_set_priority(timer_.get(), server_.settings_.priority);
-    if (error < 0) return fail_errno("control", "priority", -error);
     enter(State::reading);
     return {};
 }

@@ -46,7 +46,6 @@ struct ServerSettings {
     std::chrono::milliseconds answer_time{10'000};  // for each piece of the answer to be taken
     // Root may act, but not every process of root: why this one may not. Absent: all may.
     std::function<std::optional<Error>(const Peer&, const std::string& request)> objection;
-    std::int64_t priority = SD_EVENT_PRIORITY_NORMAL + 10; // after enforcement
 };
 
 class Connection;

@@ -20,14 +20,10 @@ Status GateConnection::start(sd_event* loop) {
     int error = sd_event_add_io(loop, &source, socket_.get(), EPOLLIN, on_io, this);
     if (error < 0) return fail_errno("gate", "watch a connection", -error);
     io_.reset(source);
-    error = sd_event_source_set_priority(io_.get(), settings.priority);
-    if (error < 0) return fail_errno("gate", "priority", -error);
     error = sd_event_add_time_relative(loop, &source, CLOCK_MONOTONIC, us(settings.request_time), 0, on_time,
                                        this);
     if (error < 0) return fail_errno("gate", "timer", -error);
     timer_.reset(source);
-    error = sd_event_source_set_priority(timer_.get(), settings.priority);
-    if (error < 0) return fail_errno("gate", "priority", -error);
     return {};
 }
 

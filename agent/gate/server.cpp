@@ -40,8 +40,6 @@ Status GateServer::open() {
     int error = sd_event_add_io(loop_, &source, socket_.get(), EPOLLIN, on_connect, this);
     if (error < 0) return fail_errno(settings_.path, "watch", -error);
     source_.reset(source);
-    error = sd_event_source_set_priority(source_.get(), settings_.priority);
-    if (error < 0) return fail_errno(settings_.path, "priority", -error);
     error = sd_event_source_set_ratelimit(source_.get(), 1'000'000, kAcceptsPerSecond);
     if (error < 0) return fail_errno(settings_.path, "rate limit", -error);
     return {};

@@ -26,7 +26,6 @@ struct GateSettings {
     std::size_t connections = 64;
     std::chrono::milliseconds request_time{2'000}; // for the question to come
     std::chrono::milliseconds answer_time{60'000}; // for the handler; then the connection is closed
-    std::int64_t priority = SD_EVENT_PRIORITY_NORMAL;
 };
 
 class GateConnection;

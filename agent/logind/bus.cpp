@@ -79,7 +79,7 @@ Status Bus::open() {
     if (error >= 0) error = sd_bus_set_watch_bind(made, 1); // waits for the socket's file
     if (error >= 0) error = sd_bus_set_connected_signal(made, 1);
     if (error >= 0) error = sd_bus_set_method_call_timeout(made, static_cast<std::uint64_t>(time.count()));
-    if (error >= 0) error = sd_bus_attach_event(made, loop_, static_cast<int>(options_.priority));
+    if (error >= 0) error = sd_bus_attach_event(made, loop_, SD_EVENT_PRIORITY_NORMAL);
     if (error >= 0)
         error = sd_bus_match_signal_async(made, nullptr, kLocal, kLocalPath, kLocal, "Connected",
                                           on_connected, nullptr, this);

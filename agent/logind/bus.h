@@ -19,7 +19,6 @@ struct BusOptions {
     std::chrono::milliseconds first_retry{100};
     std::chrono::milliseconds longest_retry{10'000};
     std::chrono::milliseconds call_time{25'000}; // for an answer
-    std::int64_t priority = SD_EVENT_PRIORITY_NORMAL + 5;
 };
 
 // A bus that isn't there yet is no error: it is waited for with inotify, and tried again after growing

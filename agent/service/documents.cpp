@@ -12,7 +12,7 @@ namespace escort {
 namespace {
 
 constexpr std::size_t kOutcomesKept = 64;
-constexpr std::uint64_t kTurnNs = 100'000'000; // of a scan, in one turn of the loop
+constexpr std::uint64_t kTurnNs = 20'000'000; // of a scan, in one turn of the loop
 
 DocumentRecord record_of(const Outcome& outcome) {
     const DocumentFacts& facts = outcome.document;
@@ -45,7 +45,10 @@ Status Documents::watch(sd_event* loop) {
                                            IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR, on_inotify, this);
     if (error < 0) return fail_errno(spool_, "watch", -error);
     inotify_.reset(source);
-    if (sd_event_add_defer(loop, &source, on_rest, this) >= 0) {
+    // A time that has come, since a deferred source never takes turns: armed again and again it goes before
+    // all others of its priority (sd-event's pending_prioq_compare(), which lets the one first that waits
+    // longest).
+    if (sd_event_add_time(loop, &source, CLOCK_MONOTONIC, 0, 1, on_rest, this) >= 0) {
         (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
         rest_.reset(source);
     }
@@ -81,10 +84,11 @@ void Documents::take_waiting() {
         waiting_.pop_front();
         take(path);
     } while (!rest_ || boot_ns() < until);
+    (void)sd_event_source_set_time(rest_.get(), 0);
     (void)sd_event_source_set_enabled(rest_.get(), waiting_.empty() ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-int Documents::on_rest(sd_event_source*, void* self) {
+int Documents::on_rest(sd_event_source*, std::uint64_t, void* self) {
     static_cast<Documents*>(self)->take_waiting();
     return 0;
 }

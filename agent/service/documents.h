@@ -26,7 +26,7 @@ class Documents {
 
     // Watches the spool from now on. An error: the folder can't be watched.
     [[nodiscard]] Status watch(sd_event* loop);
-    // Judges what waits in the spool: 100 ms of it, the rest in later turns of the loop. A courier that was
+    // Judges what waits in the spool: 20 ms of it, the rest in later turns of the loop. A courier that was
     // taken over can fill it with files that are long to read.
     void scan();
     // The folder of keys can't be read: what waits in the spool goes on waiting, until reverify(). Refused
@@ -48,7 +48,7 @@ class Documents {
     std::function<void(const Outcome&)> on_outcome;
 
   private:
-    static int on_rest(sd_event_source*, void* self);
+    static int on_rest(sd_event_source*, std::uint64_t, void* self);
     void take_waiting();
     static int on_inotify(sd_event_source* source, const inotify_event* event, void* self);
     void take(const std::string& path);

@@ -27,6 +27,12 @@ def host():
 
 
 @pytest.fixture(scope="session")
+def hooks(host):
+    """Which set of hooks the kernel programs are attached by: what is seen depends on it (docs/threat-model.md)."""
+    return host.ask("status")["hooks"]
+
+
+@pytest.fixture(scope="session")
 def tenant(host):
     """A tenant user's session that stays open through all tests."""
     login = host.login("alice", "cat")

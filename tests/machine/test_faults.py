@@ -3,13 +3,14 @@
 Nothing here moves the machine's clock: the test host shares it (tests/vm does).
 """
 
+import contextlib
 import re
 import subprocess
 import time
 
 import pytest
 from conftest import CANARY
-from testhost import native, product
+from testhost import guest, native, product
 from testhost.guest import wait_for
 
 pytestmark = pytest.mark.once
@@ -47,6 +48,19 @@ def session(host, logins):
 
 def main_pid(host) -> str:
     return host.run(["systemctl", "show", "-P", "MainPID", "escortd"]).out.strip()
+
+
+@contextlib.contextmanager
+def stopped(host):
+    """The daemon, by SIGSTOP, for as long as it takes: systemd would end it after its WatchdogSec=."""
+    pid = main_pid(host)
+    host.run("systemctl service-watchdogs no")
+    host.run(["kill", "-STOP", pid])
+    try:
+        yield
+    finally:
+        host.run(["kill", "-CONT", pid])
+        host.run("systemctl service-watchdogs yes")
 
 
 def dead_at_birth(host) -> None:
@@ -228,10 +242,11 @@ for number in range(int(sys.argv[2])):
 
 def test_spool_flooded(host, session):
     """10,000 files of garbage: a valid document in between is judged in seconds, and memory stays bounded."""
+    files = 10_000 // guest.patience
     session()
     before = rss_kib(host)
     host.write("/usr/local/lib/tests/garbage.py", GARBAGE)
-    flood = host.popen(["python3", "/usr/local/lib/tests/garbage.py", product.SPOOL, "10000"], stdin=subprocess.DEVNULL)
+    flood = host.popen(["python3", "/usr/local/lib/tests/garbage.py", product.SPOOL, str(files)], stdin=subprocess.DEVNULL)
     time.sleep(1)
     begin = time.monotonic()
     dead_at_birth(host)
@@ -242,7 +257,7 @@ def test_spool_flooded(host, session):
     assert host.escortctl("status", check=False).code == 0
     assert flood.wait(120) == 0
     wait_for(lambda: host.run(f"find {product.SPOOL} -name '*.jws' | head -1").out == "", 90, "an empty spool")
-    assert approved_after < 15, f"{approved_after:.1f} s"
+    assert approved_after < 15 * guest.patience, f"{approved_after:.1f} s"
     grown = rss_kib(host) - before
     assert grown < 16 * 1024, f"{grown} KiB more"
     assert host.processes(ACCOUNT)
@@ -252,11 +267,8 @@ def test_lifecycle_ring_flooded(host, programs, session):
     """Thousands of refused starts while nobody reads the ring: what was lost is counted, and nothing is alive."""
     approval = session()
     begin, before = host.journal_end(), host.ask("status")["counters"]["ring_full"]
-    host.run("systemctl kill -s STOP escortd")
-    try:
+    with stopped(host):
         storm(host, 2600)
-    finally:
-        host.run("systemctl kill -s CONT escortd")
     lost = wait_for(lambda: host.ask("status")["counters"]["ring_full"] - before, 20, "events that found no room")
     assert lost > 1000, "a start and an end each, and the ring holds 3,700"
     wait_for(lambda: dropped(host, begin, "kernel") >= lost, 20, "the journal's word of them")
@@ -277,13 +289,10 @@ def test_an_attack_whose_event_was_lost(host, programs, logins, denied):
     assert login.process.stdout.readline() == "ready\n"
     session, = product.sessions(host, ACCOUNT)
     begin, pid = host.journal_end(), main_pid(host)
-    host.run(["kill", "-STOP", pid])
-    try:
+    with stopped(host):
         storm(host, 2600)
         login.say(f"kill -WINCH {pid}")
         wait_for(lambda: not host.processes(ACCOUNT), 10, "the session's end by the kernel")
-    finally:
-        host.run(["kill", "-CONT", pid])
     killed = denied("session_killed", session=session["id"])[0]
     assert killed["ESCORT_REASON"] == "restricted", killed
     assert [each for each in denied("tamper") if session["id"] in each["MESSAGE"] and "was lost" in each["MESSAGE"]]
@@ -314,6 +323,9 @@ ROOM = 16384  # ESCORT_MAX_SESSIONS of abi.h
 @pytest.fixture
 def full_table(host, programs):
     """As many sessions as the kernel's table holds, all of an account that is only watched, and some that find no room."""
+    tasks = int(host.read("/proc/sys/kernel/threads-max"))
+    if tasks < ROOM + 1000:
+        pytest.skip(f"so small a machine has no more than {tasks} tasks")
     host.write(WATCHED_FILE, WATCHED)
     product.set_policy(host, product.policy("enforce").replace('"vendor-*"', NEVER_APPROVED))
     uid = host.run(["id", "-u", "vendor-two"]).out.strip()
@@ -331,13 +343,9 @@ def full_table(host, programs):
 def test_sessions_whose_end_was_lost_are_not_live_for_ever(host, full_table):
     """More ends at once than the ring holds: their places are free again all the same."""
     begin = host.journal_end()
-    pid = main_pid(host)
-    host.run(["kill", "-STOP", pid])  # nobody reads the ring meanwhile
-    try:
+    with stopped(host):  # nobody reads the ring meanwhile
         host.run(["pkill", "-KILL", "-x", "storm"])
         wait_for(lambda: not host.processes("vendor-two"), 20, "the end of all processes")
-    finally:
-        host.run(["kill", "-CONT", pid])
     wait_for(lambda: host.ask("status")["sessions"] == 0, 60, "an empty table")
     # Else this test shows nothing.
     wait_for(lambda: [entry for entry in host.journal("events_dropped", after=begin) if "kernel programs" in entry["MESSAGE"]],

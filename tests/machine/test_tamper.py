@@ -101,7 +101,8 @@ def test_pins_removed_by_the_hosts_own_root_are_put_back_and_nobody_dies(host, t
     login.close()
 
 
-def test_a_verdict_written_into_the_map_is_put_right(host, rooted):
+def test_a_verdict_written_into_the_map_is_put_right(host, rooted, hooks):
+    """With trampolines the session is dead before it has a descriptor of the map."""
     begin = host.journal_end()
     name = rooted.id.split("-")
     number = (int(name[0], 16) << 32) | int(name[1])
@@ -111,7 +112,8 @@ def test_a_verdict_written_into_the_map_is_put_right(host, rooted):
     host.send(BPFTOOL, "/usr/local/sbin/bpftool")
     host.run("chmod 755 /usr/local/sbin/bpftool")
     rooted.does(f"bpftool map update pinned /sys/fs/bpf/escortd/{folder}/maps/verdicts key {key} value {value}")
-    wait_for(lambda: tampering(host, begin, "the verdict of session"), 5, "tamper")
+    seen = f"session {rooted.id} opened a map of the agent's" if hooks == "fentry" else "the verdict of session"
+    wait_for(lambda: tampering(host, begin, seen), 5, "tamper")
     is_over(host, rooted)
 
 
@@ -187,7 +189,9 @@ def attack(host, rooted):
 
 
 @pytest.mark.parametrize("way", ["attach", "seize", "read"])
-def test_attaching_to_a_process_outside_ends_the_session(host, rooted, attack, tenant, way):
+def test_attaching_to_a_process_outside_ends_the_session(host, rooted, attack, tenant, hooks, way):
+    if hooks == "tracepoints":
+        pytest.skip("hooks tracepoints: not seen, as docs/threat-model.md and doctor say")
     begin = host.journal_end()
     pid = host.run(["pgrep", "-u", "alice", "-x", "cat"]).out.split()[0]
     assert attack(f"{way} {pid}") is None

@@ -115,17 +115,19 @@ class Vm(Guest):
         return log.read_text(errors="replace")[-4000:] if log.exists() else ""
 
     def popen(self, command, **options) -> subprocess.Popen:
-        return self._ssh(command, ("-o", "ControlMaster=auto", "-o", "ControlPersist=60",
+        # Of what a signal has ended sshd tells no code: the shell outlives it and says 128 and the signal.
+        line = (command if isinstance(command, str) else shlex.join(command)) + "\nexit"
+        return self._ssh(line, ("-o", "ControlMaster=auto", "-o", "ControlPersist=60",
                                    "-o", f"ControlPath={self._path('control')}"), **options)
 
     def login(self, user: str, *command: str, options=()) -> Login:
         """By a connection of its own: when it is closed its command dies with the server's process for it."""
         how = list(options) or ([] if command else ["-tt"])
-        return Login(self._ssh(["setpriv", "--pdeathsig", "KILL", "ssh", *how, f"{user}@127.0.0.1", *command], ("-S", "none"),
+        line = shlex.join(["exec", "setpriv", "--pdeathsig", "KILL", "ssh", *how, f"{user}@127.0.0.1", *command])
+        return Login(self._ssh(line, ("-S", "none"),
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"))
 
-    def _ssh(self, command, connection: tuple[str, ...], **options) -> subprocess.Popen:
-        line = command if isinstance(command, str) else f"exec {shlex.join(command)}"
+    def _ssh(self, line: str, connection: tuple[str, ...], **options) -> subprocess.Popen:
         key = layers()[0] / "root" / ".ssh" / "id_ed25519"
         return subprocess.Popen(
             ["ssh", "-q", "-F", "none", "-i", str(key), "-p", str(self._port), "-o", "StrictHostKeyChecking=no",

@@ -31,18 +31,10 @@ std::string judged(const std::string& payload) {
     return list ? "accepted" : std::string(to_string(list.error().code)) + " " + list.error().text;
 }
 
-// The example with the value at a JSON pointer replaced (or removed: discarded).
+// The example, changed.
 std::string changed(const std::string& pointer, const json& value) {
-    json example = json::parse(kExample);
-    const json::json_pointer at(pointer);
-    if (value.is_discarded())
-        example.at(at.parent_pointer()).erase(at.back());
-    else
-        example[at] = value;
-    return example.dump();
+    return escort::test::changed(json::parse(kExample), pointer, value);
 }
-
-const json kRemoved(json::value_t::discarded);
 
 json strings(std::size_t count, const std::string& text) {
     json out = json::array();

@@ -6,6 +6,7 @@
 #include "approvals/trust.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <string>
 
@@ -13,6 +14,17 @@ namespace escort::test {
 
 constexpr std::int64_t kT0 = 1'767'225'600;
 constexpr const char* kIss = "https://broker.example.gov";
+const nlohmann::json kRemoved(nlohmann::json::value_t::discarded); // a value that changed() takes out
+
+// `from` with the value at a JSON pointer replaced, or taken out.
+inline std::string changed(nlohmann::json from, const std::string& pointer, const nlohmann::json& value) {
+    const nlohmann::json::json_pointer at(pointer);
+    if (value.is_discarded())
+        from.at(at.parent_pointer()).erase(at.back());
+    else
+        from[at] = value;
+    return from.dump();
+}
 
 inline SigningKey make_key(Alg alg = Alg::eddsa) {
     auto key = generate_key(alg);

@@ -7,7 +7,7 @@ using namespace escort::test;
 
 namespace {
 
-std::string word(const std::string& jws, const TrustSet& trust, const IssuerRules& rules) {
+std::string judgement(const std::string& jws, const TrustSet& trust, const IssuerRules& rules) {
     DocumentFacts facts;
     const auto list = judge_document(jws, trust, rules, facts);
     return list ? "accepted" : to_string(list.error().code);
@@ -22,7 +22,7 @@ IssuerRule rule(std::vector<std::string> keys,
 
 TEST_CASE("issuers: without the setting any trusted key may speak for any issuer") {
     const SigningKey key = make_key();
-    CHECK(word(sign(key, list_of(1, {approval("a")})), trust_of(key), std::nullopt) == "accepted");
+    CHECK(judgement(sign(key, list_of(1, {approval("a")})), trust_of(key), std::nullopt) == "accepted");
 }
 
 TEST_CASE("issuers: iss, key and type must stand in one entry") {
@@ -31,7 +31,7 @@ TEST_CASE("issuers: iss, key and type must stand in one entry") {
     TrustSet trust = trust_of(key, "broker.pem");
     trust.keys.push_back(trusted(other, "other.pem"));
     const std::string jws = sign(key, list_of(1, {approval("a")}));
-    const auto with = [&](std::vector<IssuerRule> rules) { return word(jws, trust, rules); };
+    const auto with = [&](std::vector<IssuerRule> rules) { return judgement(jws, trust, rules); };
     CHECK(with({rule({"broker.pem"})}) == "accepted");
     CHECK(with({rule({"x.pem", "broker.pem"})}) == "accepted");
     CHECK(with({}) == "issuer_not_allowed");
@@ -51,8 +51,8 @@ TEST_CASE("issuers: accounts bound what it may approve; one outside refuses the 
     const SigningKey key = make_key();
     const TrustSet trust = trust_of(key);
     const auto with = [&](std::optional<std::vector<std::string>> globs, std::vector<Approval> approvals) {
-        return word(sign(key, list_of(1, std::move(approvals))), trust,
-                    std::vector{rule({"broker.pem"}, std::move(globs))});
+        return judgement(sign(key, list_of(1, std::move(approvals))), trust,
+                         std::vector{rule({"broker.pem"}, std::move(globs))});
     };
     Approval also = approval("b");
     also.also = {"azother", "vendor-1"};
@@ -82,21 +82,22 @@ TEST_CASE("judging: signature first, then type, issuer, and only then the payloa
     const TrustSet trust = trust_of(key);
     const IssuerRules none = std::vector<IssuerRule>{};
     const std::string jws = sign(key, "not JSON at all");
-    CHECK(word(jws, trust, none) == "malformed"); // no iss to be judged by
-    CHECK(word(jws, TrustSet{}, none) == "untrusted_key");
-    CHECK(word(sign(key, "not JSON", "escort-presence+jwt"), trust, none) == "malformed");
-    CHECK(word(sign(key, "not JSON", "escort-other+jwt"), trust, none) == "unsupported");
-    CHECK(word(sign(key, R"({"iss":"x", rubbish)"), trust, none) == "issuer_not_allowed");
-    CHECK(word(sign(key, R"({"iss":"x", rubbish)"), trust, std::nullopt) == "malformed");
-    CHECK(word(sign(key, R"({"a":{"iss":"inner"},"b":["iss"],"iss":"x"})"), trust, none) ==
+    CHECK(judgement(jws, trust, none) == "malformed"); // no iss to be judged by
+    CHECK(judgement(jws, TrustSet{}, none) == "untrusted_key");
+    CHECK(judgement(sign(key, "not JSON", "escort-presence+jwt"), trust, none) == "malformed");
+    CHECK(judgement(sign(key, "not JSON", "escort-other+jwt"), trust, none) == "unsupported");
+    CHECK(judgement(sign(key, R"({"iss":"x", rubbish)"), trust, none) == "issuer_not_allowed");
+    CHECK(judgement(sign(key, R"({"iss":"x", rubbish)"), trust, std::nullopt) == "malformed");
+    CHECK(judgement(sign(key, R"({"a":{"iss":"inner"},"b":["iss"],"iss":"x"})"), trust, none) ==
           "issuer_not_allowed");
-    CHECK(word(sign(key, R"({"iss":{"iss":"x"}})"), trust, none) == "invalid");
+    CHECK(judgement(sign(key, R"({"iss":{"iss":"x"}})"), trust, none) == "invalid");
     // The first iss is the one that is judged; a second is refused.
     std::string twice = to_payload(list_of(1, {approval("a")}));
     twice.insert(twice.size() - 1, R"(,"iss":"https://allowed.example")");
-    CHECK(word(sign(key, twice), trust, std::vector{rule({"broker.pem"})}) == "invalid");
-    CHECK(word(sign(key, twice), trust,
-               std::vector{IssuerRule{"https://allowed.example", {"broker.pem"}, {"approvals"}, {}, {}}}) ==
+    CHECK(judgement(sign(key, twice), trust, std::vector{rule({"broker.pem"})}) == "invalid");
+    CHECK(judgement(
+              sign(key, twice), trust,
+              std::vector{IssuerRule{"https://allowed.example", {"broker.pem"}, {"approvals"}, {}, {}}}) ==
           "issuer_not_allowed");
 }
 

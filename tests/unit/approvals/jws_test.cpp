@@ -10,7 +10,7 @@ using namespace escort::test;
 
 namespace {
 
-std::string word(const std::string& jws, const TrustSet& trust) {
+std::string verification(const std::string& jws, const TrustSet& trust) {
     const auto verified = verify_jws(jws, trust);
     return verified ? "verified" : to_string(verified.error().code);
 }
@@ -45,14 +45,14 @@ TEST_CASE("jws: each algorithm, with and without kid") {
         CHECK(verified->key == key.thumbprint);
         CHECK(verified->sha256 == sha256_hex(jws));
         CHECK(verify_jws(jws + "\n", trust)->sha256 == sha256_hex(jws));
-        CHECK(word(jws + "\n\n", trust) == "malformed");
-        CHECK(word(" " + jws, trust) == "malformed");
+        CHECK(verification(jws + "\n\n", trust) == "malformed");
+        CHECK(verification(" " + jws, trust) == "malformed");
         const std::string without =
             with_header(key, std::string(R"({"typ":"t","alg":")") + to_string(alg) + R"(","other":[1]})");
-        CHECK(word(without, trust) == "verified");
+        CHECK(verification(without, trust) == "verified");
         trust.keys.pop_back();
-        CHECK(word(without, trust) == "untrusted_key");
-        CHECK(word(jws, trust) == "untrusted_key");
+        CHECK(verification(without, trust) == "untrusted_key");
+        CHECK(verification(jws, trust) == "untrusted_key");
     }
     CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
@@ -71,11 +71,11 @@ TEST_CASE("jws: the trusted key decides the algorithm, never the header") {
             const bool own = std::string(alg) == to_string(key->alg);
             const std::string head = std::string(R"({"typ":"t","alg":")") + alg + "\"";
             const std::string kid = R"(,"kid":")" + key->thumbprint + "\"";
-            CHECK(word(with_header(*key, head + kid + "}"), trust) ==
+            CHECK(verification(with_header(*key, head + kid + "}"), trust) ==
                   (own ? "verified" : "algorithm_refused"));
             const bool other_key =
                 alg_from(alg).has_value() && std::string(alg) != "RS256"; // not for this typ
-            CHECK(word(with_header(*key, head + "}"), trust) ==
+            CHECK(verification(with_header(*key, head + "}"), trust) ==
                   (own ? "verified" : (other_key ? "untrusted_key" : "algorithm_refused")));
         }
 }
@@ -91,10 +91,11 @@ TEST_CASE("jws: HMAC with the public key as its secret, and none without a signa
     unsigned size = 0;
     REQUIRE(HMAC(EVP_sha256(), pem.data(), static_cast<int>(pem.size()),
                  reinterpret_cast<const unsigned char*>(input.data()), input.size(), mac, &size) != nullptr);
-    CHECK(word(input + "." + base64url_encode(std::string(mac, mac + size)), trust) == "algorithm_refused");
+    CHECK(verification(input + "." + base64url_encode(std::string(mac, mac + size)), trust) ==
+          "algorithm_refused");
     const std::string none = base64url_encode(R"({"alg":"none","typ":"t"})") + "." + base64url_encode("{}");
-    CHECK(word(none + ".", trust) == "malformed");
-    CHECK(word(none + ".AAAA", trust) == "algorithm_refused");
+    CHECK(verification(none + ".", trust) == "malformed");
+    CHECK(verification(none + ".AAAA", trust) == "algorithm_refused");
 }
 
 TEST_CASE("jws: header parameters that would choose the key or change what is signed") {
@@ -103,8 +104,8 @@ TEST_CASE("jws: header parameters that would choose the key or change what is si
     for (const char* extra : {R"("crit":["exp"])", R"("crit":[])", R"("jwk":{})", R"("jku":"https://x")",
                               R"("x5u":"https://x")", R"("x5c":[])", R"("b64":false)", R"("b64":true)"}) {
         CAPTURE(extra);
-        CHECK(word(with_header(key, std::string(R"({"alg":"EdDSA","typ":"t",)") + extra + "}"), trust) ==
-              "forbidden_header");
+        CHECK(verification(with_header(key, std::string(R"({"alg":"EdDSA","typ":"t",)") + extra + "}"),
+                           trust) == "forbidden_header");
     }
 }
 
@@ -122,7 +123,7 @@ TEST_CASE("jws: malformed headers") {
              R"({"alg":"EdDSA","typ":"t","a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":1}}}}}}}}})",
              R"({"alg":"EdDSA","typ":"t","a":")" + std::string(5000, 'a') + "\"}"}) {
         CAPTURE(header);
-        CHECK(word(with_header(key, header), trust) == "malformed");
+        CHECK(verification(with_header(key, header), trust) == "malformed");
     }
 }
 
@@ -132,7 +133,7 @@ TEST_CASE("jws: a kid that names no trusted key, or another one") {
     TrustSet trust = trust_of(key);
     trust.keys.push_back(trusted(other, "other.pem"));
     const auto with_kid = [&](const std::string& kid) {
-        return word(with_header(key, R"({"alg":"EdDSA","typ":"t","kid":")" + kid + "\"}"), trust);
+        return verification(with_header(key, R"({"alg":"EdDSA","typ":"t","kid":")" + kid + "\"}"), trust);
     };
     CHECK(with_kid(key.thumbprint) == "verified");
     CHECK(with_kid(other.thumbprint) == "bad_signature");
@@ -146,7 +147,7 @@ TEST_CASE("jws: a bit flipped anywhere is refused") {
         const SigningKey key = make_key(alg);
         const TrustSet trust = trust_of(key);
         const std::string jws = sign(key, R"({"iss":"x"})");
-        REQUIRE(word(jws, trust) == "verified");
+        REQUIRE(verification(jws, trust) == "verified");
         for (int which = 0; which < 3; ++which) {
             const std::string bytes = base64url_decode(segment(jws, which)).value();
             for (std::size_t bit = 0; bit < bytes.size() * 8; bit += which == 2 ? 1 : 3) {
@@ -170,9 +171,9 @@ TEST_CASE("jws: cut short at each length, or with something added") {
     for (const char* more : {".", "=", "A", "AA", "AAAA", ".AAAA", " ", "\t"})
         CHECK_FALSE(verify_jws(jws + more, trust));
     CHECK_FALSE(verify_jws(jws + std::string(1, '\0'), trust));
-    CHECK(word("", trust) == "malformed");
-    CHECK(word("..", trust) == "malformed");
-    CHECK(word(R"({"payload":"e30","signatures":[]})", trust) == "malformed");
+    CHECK(verification("", trust) == "malformed");
+    CHECK(verification("..", trust) == "malformed");
+    CHECK(verification(R"({"payload":"e30","signatures":[]})", trust) == "malformed");
 }
 
 TEST_CASE("jws: an ECDSA signature in DER, of r and s zero, or of the wrong width") {
@@ -191,8 +192,8 @@ TEST_CASE("jws: an ECDSA signature in DER, of r and s zero, or of the wrong widt
 
 TEST_CASE("jws: more than 16 MiB is refused unread") {
     const SigningKey key = make_key();
-    CHECK(word(std::string(kDocumentLimit + 1, 'A'), trust_of(key)) == "too_large");
-    CHECK(word(std::string(kDocumentLimit, 'A'), trust_of(key)) == "malformed");
+    CHECK(verification(std::string(kDocumentLimit + 1, 'A'), trust_of(key)) == "too_large");
+    CHECK(verification(std::string(kDocumentLimit, 'A'), trust_of(key)) == "malformed");
 }
 
 TEST_CASE("jws: OpenSSL's properties are honoured") {
@@ -200,7 +201,7 @@ TEST_CASE("jws: OpenSSL's properties are honoured") {
     TrustSet trust = trust_of(key);
     const std::string jws = sign(key, "{}");
     trust.properties = "provider=default";
-    CHECK(word(jws, trust) == "verified");
+    CHECK(verification(jws, trust) == "verified");
     trust.properties = "provider=not-there";
     CHECK_FALSE(verify_jws(jws, trust));
 }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <future>
 #include <grp.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -64,6 +65,21 @@ TEST_CASE("server: thousands of requests at once are no way to occupy the loop")
     CHECK(raw.received() ==
           encode_failure({Exit::usage, {"request", "came before the one before it was answered"}}));
     CHECK(raw.closed);
+}
+
+TEST_CASE("server: who keeps the loop busy without end, with documents say, doesn't keep operators out") {
+    Fixture f({echo()});
+    const Fd always(::eventfd(1, EFD_CLOEXEC));
+    sd_event_source* flood = nullptr;
+    const auto nothing = [](sd_event_source*, int, std::uint32_t, void*) { return 0; };
+    REQUIRE(sd_event_add_io(f.loop, &flood, always.get(), EPOLLIN, nothing, nullptr) >= 0);
+    Raw raw(f.path());
+    const std::string line = call("echo", {{"n", 1}});
+    REQUIRE(raw.send(line) == line.size());
+    for (int turn = 0; turn < 20; ++turn)
+        (void)sd_event_run(f.loop, 0);
+    CHECK(raw.received() == encode_result({{"n", 1}}));
+    sd_event_source_unref(flood);
 }
 
 TEST_CASE("server: answers that come later, out of order, and after the peer has gone") {

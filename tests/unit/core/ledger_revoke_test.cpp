@@ -1,21 +1,17 @@
 // One approval revoked by an event.
 #include "core/ledger.h"
+#include "core/moments.h"
 
 #include <doctest/doctest.h>
 
 using namespace escort;
+using namespace escort::test;
 
 namespace {
 
-constexpr std::int64_t kT0 = 1'767'225'600;
-constexpr const char* kIss = "https://broker.example.gov";
 constexpr const char* kOther = "https://other.example.gov";
 
-Moment at(std::int64_t s) {
-    return {kT0 + s, static_cast<std::uint64_t>(1000 + s) * kNsPerSecond};
-}
-
-Approval approval(const std::string& jti, std::int64_t exp = 7200) {
+Approval approval_until(const std::string& jti, std::int64_t exp = 7200) {
     Approval out;
     out.jti = jti;
     out.account = "azsupport";
@@ -25,7 +21,7 @@ Approval approval(const std::string& jti, std::int64_t exp = 7200) {
     return out;
 }
 
-ApprovalList list_of(std::uint64_t seq, std::vector<Approval> approvals, const std::string& issuer = kIss) {
+ApprovalList list_from(std::uint64_t seq, std::vector<Approval> approvals, const std::string& issuer = kIss) {
     ApprovalList out;
     out.issuer = issuer;
     out.audience = "host:i-0abc";
@@ -37,15 +33,15 @@ ApprovalList list_of(std::uint64_t seq, std::vector<Approval> approvals, const s
     return out;
 }
 
-Ledger ledger(LedgerMemory memory = {}) {
+Ledger ledger_with(LedgerMemory memory = {}) {
     return Ledger({"i-0abc", {}, 0}, std::move(memory));
 }
 
 } // namespace
 
 TEST_CASE("ledger: an event revokes what is listed, and says what it changed; planning changes nothing") {
-    Ledger l = ledger();
-    REQUIRE(l.accept(list_of(1, {approval("a"), approval("b")}), at(0)));
+    Ledger l = ledger_with();
+    REQUIRE(l.accept(list_from(1, {approval_until("a"), approval_until("b")}), at(0)));
     const auto plan = l.plan_revocation("a", {kIss, kOther}, at(5));
     REQUIRE(plan.has_value());
     CHECK(plan->change.revoked == std::vector<ApprovalId>{{kIss, "a"}});
@@ -62,19 +58,19 @@ TEST_CASE("ledger: an event revokes what is listed, and says what it changed; pl
 }
 
 TEST_CASE("ledger: an event before the approval holds for every issuer that it may speak for") {
-    Ledger l = ledger();
+    Ledger l = ledger_with();
     l.commit(l.plan_revocation("later", {kIss, kOther}, at(0)).value());
     CHECK(l.memory().revoked.size() == 2);
     CHECK(l.memory().revoked.at({kOther, "later"}).until == kT0 + kRevokedUnknownFor);
     CHECK(l.plan_revocation("later", {kIss}, at(1000))->tombstones.empty()); // a replay prolongs nothing
-    REQUIRE(l.accept(list_of(1, {approval("later")}, kOther), at(1)));
+    REQUIRE(l.accept(list_from(1, {approval_until("later")}, kOther), at(1)));
     CHECK(l.find({kOther, "later"}, at(1))->revoked);
 }
 
 TEST_CASE("ledger: what ended by its absence is revoked by name all the same") {
-    Ledger l = ledger();
-    REQUIRE(l.accept(list_of(1, {approval("a")}), at(0)));
-    REQUIRE(l.accept(list_of(2, {}), at(1)));
+    Ledger l = ledger_with();
+    REQUIRE(l.accept(list_from(1, {approval_until("a")}), at(0)));
+    REQUIRE(l.accept(list_from(2, {}), at(1)));
     REQUIRE(l.memory().revoked.at({kIss, "a"}).absent);
     const auto plan = l.plan_revocation("a", {kIss}, at(2));
     CHECK(plan->change.revoked.empty());
@@ -85,13 +81,13 @@ TEST_CASE("ledger: what ended by its absence is revoked by name all the same") {
 
 TEST_CASE("ledger: a full memory still takes the revocation of what is in force") {
     LedgerMemory memory;
-    Ledger first = ledger();
-    REQUIRE(first.accept(list_of(1, {approval("a")}), at(0)));
+    Ledger first = ledger_with();
+    REQUIRE(first.accept(list_from(1, {approval_until("a")}), at(0)));
     memory = first.memory();
     for (std::size_t i = 0; i < kRevokedLimit; ++i)
         memory.revoked[{kIss, "r" + std::to_string(i)}] = {"azsupport", kT0 + 100, false};
-    Ledger l = ledger(std::move(memory));
-    REQUIRE(l.reinstate(list_of(1, {approval("a")}), at(0)));
+    Ledger l = ledger_with(std::move(memory));
+    REQUIRE(l.reinstate(list_from(1, {approval_until("a")}), at(0)));
     const auto unknown = l.plan_revocation("never-seen", {kIss}, at(1));
     REQUIRE_FALSE(unknown.has_value());
     CHECK(unknown.error().code == RefusalCode::revoked_memory_full);
@@ -102,9 +98,9 @@ TEST_CASE("ledger: a full memory still takes the revocation of what is in force"
 }
 
 TEST_CASE("ledger: break-glass lists have a sequence and a place of their own") {
-    Ledger l = ledger();
-    REQUIRE(l.accept(list_of(800, {approval("a")}), at(0)));
-    ApprovalList emergency = list_of(1, {approval("brk")});
+    Ledger l = ledger_with();
+    REQUIRE(l.accept(list_from(800, {approval_until("a")}), at(0)));
+    ApprovalList emergency = list_from(1, {approval_until("brk")});
     emergency.break_glass = true;
     REQUIRE(l.accept(emergency, at(1)));
     CHECK(l.lists().size() == 2);
@@ -112,7 +108,7 @@ TEST_CASE("ledger: break-glass lists have a sequence and a place of their own") 
     CHECK(l.find({kIss, "brk"}, at(1))->list->break_glass);
     CHECK(l.list({kIss, "host:i-0abc", ""})->seq == 800);
     CHECK(l.list({kIss, "host:i-0abc", "", true})->seq == 1);
-    const auto gone = l.accept(list_of(801, {}), at(2));
+    const auto gone = l.accept(list_from(801, {}), at(2));
     CHECK(gone->removed == std::vector<ApprovalId>{{kIss, "a"}});
     CHECK(l.find({kIss, "brk"}, at(2))->admits());
     l.withdraw({kIss, "host:i-0abc", "", true});

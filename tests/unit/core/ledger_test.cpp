@@ -1,23 +1,14 @@
 #include "core/ledger.h"
+#include "core/moments.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
 using namespace escort;
+using namespace escort::test;
 
 namespace {
-
-constexpr std::int64_t kT0 = 1'767'225'600;
-constexpr const char* kIss = "https://broker.example.gov";
-
-// Trusted time kT0 + s, with CLOCK_BOOTTIME in step.
-Moment at(std::int64_t s) {
-    return {kT0 + s, static_cast<std::uint64_t>(1000 + s) * kNsPerSecond};
-}
-std::uint64_t boot(std::int64_t s) {
-    return static_cast<std::uint64_t>(1000 + s) * kNsPerSecond;
-}
 
 Approval approval(const std::string& jti, const std::string& account = "azsupport", std::int64_t nbf = 0,
                   std::int64_t exp = 7200) {

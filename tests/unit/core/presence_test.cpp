@@ -1,22 +1,14 @@
+#include "core/moments.h"
 #include "core/presence.h"
 
 #include <doctest/doctest.h>
 
 using namespace escort;
+using namespace escort::test;
 
 namespace {
 
-constexpr std::int64_t kT0 = 1'767'225'600;
-constexpr std::uint64_t kBoot = 1000; // seconds since the boot at kT0
 const ApprovalId kApproval{"https://broker", "apr-1"};
-
-Moment at(std::int64_t s) {
-    return {kT0 + s, (kBoot + static_cast<std::uint64_t>(s)) * kNsPerSecond};
-}
-
-std::uint64_t boot(std::int64_t s) {
-    return at(s).boot_ns;
-}
 
 Presence lease(std::int64_t iat, std::int64_t exp, const std::string& sha = "", ApprovalId id = kApproval) {
     return {std::move(id), "esc-9", kT0 + iat, kT0 + exp, sha.empty() ? std::to_string(iat) : sha};

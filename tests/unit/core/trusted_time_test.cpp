@@ -1,14 +1,17 @@
+#include "core/moments.h"
 #include "core/trusted_time.h"
 
 #include <doctest/doctest.h>
 
 using namespace escort;
+using namespace escort::test;
 
 namespace {
-constexpr std::int64_t kT0 = 1'767'225'600;
+
 ClockReading reading(std::int64_t wall, std::uint64_t boot) {
     return {wall, boot * kNsPerSecond};
 }
+
 } // namespace
 
 TEST_CASE("trusted time: follows the wall clock") {

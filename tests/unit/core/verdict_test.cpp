@@ -11,13 +11,13 @@ namespace {
 constexpr std::uint64_t kHour = 3600 * kNsPerSecond;
 const Moment kNow{1'000'000, 50 * kHour};
 
-struct World {
+struct Situation {
     std::vector<std::unique_ptr<Approval>> approvals;
     ApprovalList list;
     Evidence offered;
     Policy policy;
 
-    World() {
+    Situation() {
         list.issuer = "https://broker.example.gov";
         policy.name = "vendor-support";
         policy.require.admission.value = Admission::window;
@@ -55,12 +55,12 @@ std::string words(const Verdict& verdict) {
 } // namespace
 
 TEST_CASE("verdict: an approval in force approves, and says under whose name and until when") {
-    World world;
-    auto& candidate = world.offer("a");
-    world.approvals[0]->ticket = Ticket{"snow", "INC1"};
-    world.approvals[0]->also = {"vendor-two"};
+    Situation situation;
+    auto& candidate = situation.offer("a");
+    situation.approvals[0]->ticket = Ticket{"snow", "INC1"};
+    situation.approvals[0]->also = {"vendor-two"};
     candidate.deadline_live_boot_ns += kHour; // stale_grace
-    const auto verdict = world.judge();
+    const auto verdict = situation.judge();
     CHECK(verdict.ruling == Ruling::approved);
     CHECK(words(verdict) == "approved");
     CHECK(verdict.approval->jti == "a");
@@ -87,9 +87,9 @@ TEST_CASE("verdict: each thing that speaks against an approval has its own reaso
     };
     for (const auto& row : rows) {
         CAPTURE(row.what);
-        World world;
-        row.spoil(world.offer("a"));
-        const auto verdict = world.judge();
+        Situation situation;
+        row.spoil(situation.offer("a"));
+        const auto verdict = situation.judge();
         CHECK(verdict.ruling == Ruling::denied);
         CHECK(words(verdict) == row.reasons);
         CHECK(verdict.ends());
@@ -97,107 +97,108 @@ TEST_CASE("verdict: each thing that speaks against an approval has its own reaso
 }
 
 TEST_CASE("verdict: without a candidate there is no approval; a tombstone says that it was revoked") {
-    World world;
-    CHECK(words(world.judge()) == "no_approval");
-    CHECK(words(world.judge(Entry::cron)) == "no_approval,entry_denied");
-    world.offered.tombstones.push_back({{world.list.issuer, "gone"}, {"azsupport", 2'000'000, false}});
-    CHECK(words(world.judge()) == "revoked");
+    Situation situation;
+    CHECK(words(situation.judge()) == "no_approval");
+    CHECK(words(situation.judge(Entry::cron)) == "no_approval,entry_denied");
+    situation.offered.tombstones.push_back(
+        {{situation.list.issuer, "gone"}, {"azsupport", 2'000'000, false}});
+    CHECK(words(situation.judge()) == "revoked");
 }
 
 TEST_CASE("verdict: a way in that the policy doesn't list may use no approval") {
-    World world;
-    world.offer("a");
-    const auto verdict = world.judge(Entry::cron);
+    Situation situation;
+    situation.offer("a");
+    const auto verdict = situation.judge(Entry::cron);
     CHECK(words(verdict) == "entry_denied");
     CHECK(verdict.rules.front().rule == "require.entries");
     CHECK(verdict.rules.front().check == Check::fail);
     CHECK(verdict.rules.front().from == "10-vendor.yaml:7:3");
-    CHECK(world.judge(Entry::su).ruling == Ruling::approved);
-    CHECK(world.judge(Entry::existing).ruling == Ruling::approved); // its way in isn't known
+    CHECK(situation.judge(Entry::su).ruling == Ruling::approved);
+    CHECK(situation.judge(Entry::existing).ruling == Ruling::approved); // its way in isn't known
 }
 
 TEST_CASE("verdict: of several that fail, the one that came nearest gives the reason") {
-    World world;
-    world.offer("a").revoked = true;
-    world.offer("b").not_yet_valid = true;
-    world.offer("c").expired = true;
-    CHECK(words(world.judge()) == "not_yet_valid");
+    Situation situation;
+    situation.offer("a").revoked = true;
+    situation.offer("b").not_yet_valid = true;
+    situation.offer("c").expired = true;
+    CHECK(words(situation.judge()) == "not_yet_valid");
 }
 
 TEST_CASE("verdict: of several that fit, the choice is the same whatever their order") {
     for (const bool swapped : {false, true}) {
-        World world;
-        if (swapped) world.offer("long", 2 * kHour);
-        world.offer("short", kHour);
-        if (!swapped) world.offer("long", 2 * kHour);
-        CHECK(world.judge().approval->jti == "long");
+        Situation situation;
+        if (swapped) situation.offer("long", 2 * kHour);
+        situation.offer("short", kHour);
+        if (!swapped) situation.offer("long", 2 * kHour);
+        CHECK(situation.judge().approval->jti == "long");
     }
-    World same;
+    Situation same;
     same.offer("b");
     same.offer("a");
     CHECK(same.judge().approval->jti == "a");
 }
 
 TEST_CASE("verdict: a live session stays under its own approval; no other can save it") {
-    World world;
-    world.offer("own").revoked = true;
-    world.offer("other");
-    CHECK(words(world.judge(Entry::sshd, "own")) == "revoked");
-    CHECK(world.judge(Entry::sshd, "other").ruling == Ruling::approved);
-    CHECK(words(world.judge(Entry::sshd, "withdrawn")) == "revoked"); // in no list any more
+    Situation situation;
+    situation.offer("own").revoked = true;
+    situation.offer("other");
+    CHECK(words(situation.judge(Entry::sshd, "own")) == "revoked");
+    CHECK(situation.judge(Entry::sshd, "other").ruling == Ruling::approved);
+    CHECK(words(situation.judge(Entry::sshd, "withdrawn")) == "revoked"); // in no list any more
 }
 
 TEST_CASE("verdict: a live session outlasts a stale list by the grace, and not a moment more") {
-    World world;
-    auto& candidate = world.offer("a");
+    Situation situation;
+    auto& candidate = situation.offer("a");
     candidate.list_stale = true;
     candidate.deadline_live_boot_ns = kNow.boot_ns + 1;
-    CHECK(world.judge(Entry::sshd, "a").ruling == Ruling::approved);
-    CHECK(words(world.judge()) == "list_stale"); // a new one may not come in
+    CHECK(situation.judge(Entry::sshd, "a").ruling == Ruling::approved);
+    CHECK(words(situation.judge()) == "list_stale"); // a new one may not come in
     candidate.deadline_live_boot_ns = kNow.boot_ns;
-    CHECK(words(world.judge(Entry::sshd, "a")) == "list_stale");
+    CHECK(words(situation.judge(Entry::sshd, "a")) == "list_stale");
 }
 
 TEST_CASE("verdict: max_duration counts from the session's start, on CLOCK_BOOTTIME") {
-    World world;
-    world.offer("a", 10 * kHour);
-    world.approvals[0]->max_duration = 3600;
-    CHECK(world.judge(Entry::sshd, "a", kNow.boot_ns - kHour + 1).deadline_boot_ns == kNow.boot_ns + 1);
-    CHECK(words(world.judge(Entry::sshd, "a", kNow.boot_ns - kHour)) == "duration_exceeded");
+    Situation situation;
+    situation.offer("a", 10 * kHour);
+    situation.approvals[0]->max_duration = 3600;
+    CHECK(situation.judge(Entry::sshd, "a", kNow.boot_ns - kHour + 1).deadline_boot_ns == kNow.boot_ns + 1);
+    CHECK(words(situation.judge(Entry::sshd, "a", kNow.boot_ns - kHour)) == "duration_exceeded");
 }
 
 TEST_CASE("verdict: observe and log judge the same and end nothing") {
-    World world;
-    world.policy.mode.value = Mode::observe;
-    CHECK(world.judge().ruling == Ruling::denied);
-    CHECK(world.judge().observe);
-    CHECK_FALSE(world.judge().ends());
-    world.policy.mode.value = Mode::enforce;
-    world.policy.on_violation.value = Violation::log;
-    CHECK_FALSE(world.judge().ends());
-    world.policy.on_violation.value = Violation::kill;
-    CHECK(world.judge().ends());
-    CHECK(judge(world.policy, {"azsupport", Entry::sshd, 0, {}}, {}, true, kNow).observe);
+    Situation situation;
+    situation.policy.mode.value = Mode::observe;
+    CHECK(situation.judge().ruling == Ruling::denied);
+    CHECK(situation.judge().observe);
+    CHECK_FALSE(situation.judge().ends());
+    situation.policy.mode.value = Mode::enforce;
+    situation.policy.on_violation.value = Violation::log;
+    CHECK_FALSE(situation.judge().ends());
+    situation.policy.on_violation.value = Violation::kill;
+    CHECK(situation.judge().ends());
+    CHECK(judge(situation.policy, {"azsupport", Entry::sshd, 0, {}}, {}, true, kNow).observe);
 }
 
 TEST_CASE("verdict: the window is the latest deadline of those that admit") {
-    World world;
-    CHECK(window_until(world.offered.candidates) == 0);
-    world.offer("a", kHour);
-    world.offer("b", 3 * kHour).revoked = true;
-    world.offer("c", 2 * kHour);
-    CHECK(window_until(world.offered.candidates) == kNow.boot_ns + 2 * kHour);
+    Situation situation;
+    CHECK(window_until(situation.offered.candidates) == 0);
+    situation.offer("a", kHour);
+    situation.offer("b", 3 * kHour).revoked = true;
+    situation.offer("c", 2 * kHour);
+    CHECK(window_until(situation.offered.candidates) == kNow.boot_ns + 2 * kHour);
 }
 
 TEST_CASE("verdict: what was revoked before doesn't hide why the approval in force can't be used") {
-    World world;
-    world.offer("now");
-    world.offered.tombstones.push_back(
-        {{world.list.issuer, "before"}, {"azsupport", kNow.trusted + 600, false}});
+    Situation situation;
+    situation.offer("now");
+    situation.offered.tombstones.push_back(
+        {{situation.list.issuer, "before"}, {"azsupport", kNow.trusted + 600, false}});
     Denials denials;
     denials.engineers.insert("eng-now");
-    world.offered.denials = &denials;
-    CHECK(words(world.judge()) == "denied_locally");
-    world.offered.candidates.clear();
-    CHECK(words(world.judge()) == "revoked"); // nothing is listed: the past is all that explains
+    situation.offered.denials = &denials;
+    CHECK(words(situation.judge()) == "denied_locally");
+    situation.offered.candidates.clear();
+    CHECK(words(situation.judge()) == "revoked"); // nothing is listed: the past is all that explains
 }

@@ -1,13 +1,14 @@
 #include "escortctl/broker.h"
 
+#include "fake_daemon.h"
+
 #include <doctest/doctest.h>
 
 using namespace escort;
 using namespace escort::ctl;
+using namespace escort::ctl::test;
 
 namespace {
-
-constexpr std::int64_t kNow = 1767225600;
 
 Approval approval(const std::string& jti, std::int64_t exp) {
     Approval made;

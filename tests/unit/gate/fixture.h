@@ -18,6 +18,11 @@
 
 namespace escort::gate::test {
 
+// The gate answers nobody else.
+[[nodiscard]] inline bool is_root() {
+    return ::geteuid() == 0;
+}
+
 class Fixture {
   public:
     explicit Fixture(Handler handler, const std::function<void(GateSettings&)>& tune = {}) {

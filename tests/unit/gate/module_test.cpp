@@ -10,6 +10,7 @@
 using namespace escort;
 using namespace escort::gate;
 using escort::gate::test::Fixture;
+using escort::gate::test::is_root;
 using std::chrono::milliseconds;
 
 namespace {
@@ -83,10 +84,6 @@ Handler refusing() {
     return [](const GateRequest&, const GateLogin&, const GateReply& reply) {
         reply.refuse("7f3a2c1e-42", "No approved support session (no_approval). Ask your broker.");
     };
-}
-
-bool is_root() {
-    return ::geteuid() == 0;
 }
 
 } // namespace

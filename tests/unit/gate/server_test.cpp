@@ -13,16 +13,13 @@
 using namespace escort;
 using namespace escort::gate;
 using escort::gate::test::Fixture;
+using escort::gate::test::is_root;
 using escort::gate::test::pidfd_of;
 using escort::gate::test::Raw;
 using escort::gate::test::request_of;
 using std::chrono::milliseconds;
 
 namespace {
-
-bool is_root() {
-    return ::geteuid() == 0; // the gate answers nobody else
-}
 
 // A handler that admits, and counts.
 Handler counting(int& count) {

@@ -8,7 +8,7 @@ using namespace escort;
 
 namespace {
 
-SessionRecord session() {
+SessionRecord live_session() {
     SessionRecord s;
     s.id = "7f3a2c1e-42";
     s.account = "azsupport";
@@ -33,7 +33,7 @@ ProgramRecord program() {
 } // namespace
 
 TEST_CASE("session_exec: whose, what, as whom, where") {
-    const Record record = session_exec(session(), program());
+    const Record record = session_exec(live_session(), program());
     CHECK(record.event == Event::session_exec);
     CHECK(record.priority == Priority::info);
     CHECK(record.message == "Session 7f3a2c1e-42, azsupport (engineer eng-42) ran /usr/bin/ls; as uid 1001.");
@@ -57,7 +57,7 @@ TEST_CASE("session_exec: a rise is marked, and its uid is the process's own") {
     p.path = "/usr/bin/sudo";
     p.euid = 0;
     p.rose = true;
-    const Record record = session_exec(session(), p);
+    const Record record = session_exec(live_session(), p);
     CHECK(record.priority == Priority::notice);
     CHECK(record.message.ends_with("ran /usr/bin/sudo; as uid 0 (real uid 1001), root by this."));
     CHECK(value_of(record, Field::rose) == "1");
@@ -71,13 +71,13 @@ TEST_CASE("session_exec: arguments as a shell would read them, a script's name, 
     p.arguments = {"sh", "./job", "", "two words", "it's", "$(x)"};
     p.arguments_cut = true;
     p.path_cut = p.cwd_cut = p.script_cut = true;
-    const Record record = session_exec(session(), p);
+    const Record record = session_exec(live_session(), p);
     CHECK(value_of(record, Field::arguments) == "sh ./job '' 'two words' 'it'\\''s' '$(x)' ...");
     CHECK(value_of(record, Field::exe) == ".../usr/bin/ls");
     CHECK(value_of(record, Field::cwd) == ".../home/az");
     CHECK(value_of(record, Field::script) == "./job...");
     p.arguments.clear();
-    CHECK(value_of(session_exec(session(), p), Field::arguments) == "...");
+    CHECK(value_of(session_exec(live_session(), p), Field::arguments) == "...");
 }
 
 TEST_CASE(
@@ -99,7 +99,7 @@ TEST_CASE(
 }
 
 TEST_CASE("events_dropped: of one session, with its name") {
-    const Record record = execs_dropped(session(), 31);
+    const Record record = execs_dropped(live_session(), 31);
     CHECK(record.event == Event::events_dropped);
     CHECK(record.message == "Session 7f3a2c1e-42, azsupport (engineer eng-42) started 31 more programs than "
                             "are recorded a minute (record.exec_per_minute of its policy).");

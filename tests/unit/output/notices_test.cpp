@@ -11,7 +11,7 @@ using namespace escort;
 
 namespace {
 
-SessionRecord session() {
+SessionRecord told_session() {
     SessionRecord s;
     s.id = "7f3a2c1e-42";
     s.account = "azsupport";
@@ -42,7 +42,7 @@ TEST_CASE("notices: a refused login reads why and what to do") {
 }
 
 TEST_CASE("notices: before a session ends") {
-    SessionRecord s = session();
+    SessionRecord s = told_session();
     CHECK(expiry_notice(s, 300) ==
           "escortd: this session ends in 5 minutes. Save your work; ask your broker for more time.");
     s.deadline = 1767232800;
@@ -54,7 +54,7 @@ TEST_CASE("notices: before a session ends") {
 }
 
 TEST_CASE("notices: frozen, thawed, ended: by whom, why, what next") {
-    SessionRecord s = session();
+    SessionRecord s = told_session();
     s.reason = "escort_absent";
     CHECK(freeze_notice(s) == "escortd: session frozen: escort absent. It goes on where it stands when your "
                               "escort is back. Reference 7f3a2c1e-42.");

@@ -13,7 +13,7 @@ using namespace escort;
 
 namespace {
 
-SessionRecord session() {
+SessionRecord denied_session() {
     SessionRecord s;
     s.id = "7f3a2c1e-42";
     s.account = "azsupport";
@@ -58,7 +58,7 @@ TEST_CASE("fields: every one has a name of its own") {
 }
 
 TEST_CASE("encode: the context's values, but a record's own mode wins") {
-    Record record = session_denied(session());
+    Record record = session_denied(denied_session());
     record.set(Field::mode, "observe");
     const std::string datagram = encode(record, {"host-1", "kill", "enforce", "abc"});
     CHECK(datagram ==
@@ -75,7 +75,7 @@ TEST_CASE("encode: the context's values, but a record's own mode wins") {
 }
 
 TEST_CASE("encode: what people name things can't inject a field or break a line") {
-    SessionRecord hostile = session();
+    SessionRecord hostile = denied_session();
     hostile.account = "eve\nESCORT_VERDICT=approved\n";
     hostile.tty = std::string("pts\0/1\x1b[2J", 10);
     hostile.ticket = "INC\xc2\x85\xe2\x80\xa8\xff";
@@ -97,7 +97,7 @@ TEST_CASE("one_line: ordinary text stays, a huge one is cut") {
 }
 
 TEST_CASE("records: sessions") {
-    SessionRecord s = session();
+    SessionRecord s = denied_session();
     CHECK(session_opened(s).message == "Session 7f3a2c1e-42 opened: azsupport by sshd from 203.0.113.7.");
     s.verdict = "observed";
     CHECK(session_denied(s).message.find("would have been denied (the policy only observes)") !=
@@ -133,7 +133,7 @@ TEST_CASE("records: sessions") {
 }
 
 TEST_CASE("records: frozen, thawed, an emergency's approval, an escort") {
-    SessionRecord s = session();
+    SessionRecord s = denied_session();
     s.verdict = "approved";
     s.reason = "escort_absent";
     s.reasons = {"escort_absent"};

@@ -12,7 +12,7 @@ namespace {
 
 const EventStamp kStamp{"i-0abc", 1767225600, "7f3a2c1e-e812", 812};
 
-SessionRecord session() {
+SessionRecord approved_session() {
     SessionRecord record;
     record.id = "7f3a2c1e-42";
     record.account = "azsupport";
@@ -37,7 +37,7 @@ json claims(const Record& record, const Context& context = {}) {
 } // namespace
 
 TEST_CASE("session event: the journal's fields are the claims") {
-    const json event = claims(session_approved(session()), {"i-0abc", "kill", "enforce", "ab12"});
+    const json event = claims(session_approved(approved_session()), {"i-0abc", "kill", "enforce", "ab12"});
     CHECK(event == json{{"iss", "host:i-0abc"},
                         {"iat", 1767225600},
                         {"jti", "7f3a2c1e-e812"},
@@ -62,7 +62,7 @@ TEST_CASE("session event: the journal's fields are the claims") {
 }
 
 TEST_CASE("session event: a record's own mode is more than the agent's; several reasons are a list") {
-    SessionRecord record = session();
+    SessionRecord record = approved_session();
     record.mode = "observe";
     record.reasons = {"expired", "source_mismatch"};
     record.processes = 3;
@@ -76,7 +76,7 @@ TEST_CASE("session event: a record's own mode is more than the agent's; several 
 }
 
 TEST_CASE("session event: hostile text stays text") {
-    SessionRecord record = session();
+    SessionRecord record = approved_session();
     record.source = "1.2.3.4\",\"verdict\":\"approved\n\xff";
     record.account = "\x1b[2J";
     const json event = claims(session_denied(record));

@@ -1,24 +1,18 @@
 #include "policy/keeper.h"
 
+#include "policy/complaints.h"
 #include "temp_folder.h"
 
 #include <doctest/doctest.h>
 
 using namespace escort;
-using escort::test::TempFolder;
+using namespace escort::test;
 
 namespace {
 
 std::string policy(const std::string& name) {
     return "version: 1\npolicy: " + name + "\nprincipals: {users: [" + name +
            "]}\nrequire: {admission: window}\n";
-}
-
-std::string all_of(const Diagnostics& diagnostics) {
-    std::string all;
-    for (const auto& one : diagnostics)
-        all += (all.empty() ? "" : "\n") + one.text();
-    return all;
 }
 
 std::string names_of(const PolicySet& set) {

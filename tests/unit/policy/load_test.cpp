@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "policy/check.h"
+#include "policy/complaints.h"
 #include "policy/read_policy.h"
 #include "policy/schema.h"
 #include "temp_folder.h"
@@ -13,29 +14,11 @@
 #include <sys/stat.h>
 
 using namespace escort;
-using escort::test::TempFolder;
+using namespace escort::test;
 
 namespace {
 
 const std::string kGood = "version: 1\npolicy: p\nprincipals: {users: [a]}\nrequire: {admission: window}\n";
-
-std::string all_of(const Diagnostics& diagnostics) {
-    std::string all;
-    for (const auto& one : diagnostics)
-        all += (all.empty() ? "" : "\n") + one.text();
-    return all;
-}
-
-std::string complaints(const PolicySources& sources) {
-    Diagnostics out;
-    const auto set = parse_policies(sources, out);
-    CHECK(set.has_value() != has_errors(out));
-    return all_of(out);
-}
-
-std::string complaints(const std::string& text) {
-    return complaints(PolicySources{{"f", "f", text}});
-}
 
 PolicySet accepted(const std::string& text) {
     Diagnostics out;

@@ -1,4 +1,5 @@
 // Values of `require:` and of units, one by one: what is refused, where, and how it is said.
+#include "policy/complaints.h"
 #include "policy/load.h"
 #include "policy/patterns.h"
 #include "policy/values.h"
@@ -7,18 +8,9 @@
 #include <doctest/doctest.h>
 
 using namespace escort;
+using namespace escort::test;
 
 namespace {
-
-std::string complaints(const std::string& text) {
-    Diagnostics out;
-    const auto set = parse_policies({{"f", "f", text}}, out);
-    CHECK(set.has_value() != has_errors(out));
-    std::string all;
-    for (const auto& one : out)
-        all += (all.empty() ? "" : "\n") + one.text();
-    return all;
-}
 
 // Line 4 from column 11 on is what the test is about.
 std::string require(const std::string& keys) {

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::uint64_t kBegin = 1000 * kNsPerSecond;
 
-struct Host {
-    Host() : health(journal), watch(settings(), folder.path("report.json"), health, kBegin) {
+struct Watched {
+    Watched() : health(journal), watch(settings(), folder.path("report.json"), health, kBegin) {
         receiver.start();
     }
 
@@ -53,62 +53,63 @@ struct Host {
 } // namespace
 
 TEST_CASE("courier watch: a source that works is enough, one that fails has its time") {
-    Host host;
-    host.report(SourceState::working);
-    CHECK_FALSE(host.degraded_at(1001));
-    CHECK_FALSE(host.degraded_at(5000)); // nothing new is no failure
-    host.report(SourceState::failing, 6000, "no route");
-    CHECK_FALSE(host.degraded_at(6010));
-    CHECK(host.degraded_at(6011));
-    const auto& condition = host.health.conditions().at("courier");
+    Watched watched;
+    watched.report(SourceState::working);
+    CHECK_FALSE(watched.degraded_at(1001));
+    CHECK_FALSE(watched.degraded_at(5000)); // nothing new is no failure
+    watched.report(SourceState::failing, 6000, "no route");
+    CHECK_FALSE(watched.degraded_at(6010));
+    CHECK(watched.degraded_at(6011));
+    const auto& condition = watched.health.conditions().at("courier");
     CHECK(condition.why == "no source has worked for 10 s: https://b.example/d");
-    host.report(SourceState::working);
-    CHECK_FALSE(host.degraded_at(6012));
+    watched.report(SourceState::working);
+    CHECK_FALSE(watched.degraded_at(6012));
 }
 
 TEST_CASE("courier watch: what a courier says of an error makes no entry of the journal's") {
-    Host host;
-    host.report(SourceState::failing, 1000, "one");
-    CHECK(host.degraded_at(1020));
-    CHECK(host.receiver.next());
+    Watched watched;
+    watched.report(SourceState::failing, 1000, "one");
+    CHECK(watched.degraded_at(1020));
+    CHECK(watched.receiver.next());
     for (int i = 0; i < 5; i++) {
-        host.report(SourceState::failing, 1000, "other " + std::to_string(i));
-        CHECK(host.degraded_at(1021));
+        watched.report(SourceState::failing, 1000, "other " + std::to_string(i));
+        CHECK(watched.degraded_at(1021));
     }
-    CHECK_FALSE(host.receiver.next());
-    CHECK(host.watch.sources_json(1030 * kNsPerSecond)[0]["last_error"] == "other 4");
+    CHECK_FALSE(watched.receiver.next());
+    CHECK(watched.watch.sources_json(1030 * kNsPerSecond)[0]["last_error"] == "other 4");
 }
 
 TEST_CASE("courier watch: no courier, a report that is none, a link to somewhere else") {
-    Host host;
-    CHECK_FALSE(host.degraded_at(1010));
-    CHECK(host.degraded_at(1011));
-    CHECK(host.watch.sources_json(kBegin)[0]["state"] == "unknown");
-    CHECK(host.watch.sources_json(kBegin)[0]["last_error"] == "escort-courier does not run");
-    host.report(SourceState::working);
-    CHECK_FALSE(host.degraded_at(1012));
-    std::filesystem::rename(host.folder.path("report.json"), host.folder.path("elsewhere"));
-    REQUIRE(::symlink(host.folder.path("elsewhere").c_str(), host.folder.path("report.json").c_str()) == 0);
-    CHECK_FALSE(host.degraded_at(1020)); // it worked a moment ago
-    CHECK(host.degraded_at(1023));
-    std::filesystem::remove(host.folder.path("report.json"));
-    host.folder.write("report.json", "{}");
-    CHECK(host.degraded_at(1024));
-    CHECK(host.watch.sources_json(kBegin)[0]["last_error"] == "escort-courier's report can't be read");
+    Watched watched;
+    CHECK_FALSE(watched.degraded_at(1010));
+    CHECK(watched.degraded_at(1011));
+    CHECK(watched.watch.sources_json(kBegin)[0]["state"] == "unknown");
+    CHECK(watched.watch.sources_json(kBegin)[0]["last_error"] == "escort-courier does not run");
+    watched.report(SourceState::working);
+    CHECK_FALSE(watched.degraded_at(1012));
+    std::filesystem::rename(watched.folder.path("report.json"), watched.folder.path("elsewhere"));
+    REQUIRE(::symlink(watched.folder.path("elsewhere").c_str(), watched.folder.path("report.json").c_str()) ==
+            0);
+    CHECK_FALSE(watched.degraded_at(1020)); // it worked a moment ago
+    CHECK(watched.degraded_at(1023));
+    std::filesystem::remove(watched.folder.path("report.json"));
+    watched.folder.write("report.json", "{}");
+    CHECK(watched.degraded_at(1024));
+    CHECK(watched.watch.sources_json(kBegin)[0]["last_error"] == "escort-courier's report can't be read");
 }
 
 TEST_CASE("courier watch: a host without sources misses nothing") {
-    Host host;
-    CourierWatch none({}, host.folder.path("report.json"), host.health, kBegin);
+    Watched watched;
+    CourierWatch none({}, watched.folder.path("report.json"), watched.health, kBegin);
     none.tick(kBegin * 100);
-    CHECK(host.health.healthy());
+    CHECK(watched.health.healthy());
     CHECK(none.sources_json(kBegin).empty());
 }
 
 TEST_CASE("courier watch: ages are seconds, and null for never") {
-    Host host;
-    host.report(SourceState::failing, 1100, "no");
-    const auto source = host.watch.sources_json(1130 * kNsPerSecond)[0];
+    Watched watched;
+    watched.report(SourceState::failing, 1100, "no");
+    const auto source = watched.watch.sources_json(1130 * kNsPerSecond)[0];
     CHECK(source["last_success_seconds"] == 130);
     CHECK(source["failing_seconds"] == 30);
     CHECK(source["last_list_seconds"].is_null());
