@@ -163,7 +163,7 @@ static __always_inline int on_identity(struct task_struct* task, const struct cr
         }
         id = join_group(task);
     }
-    facts.foreign_leader = has_foreign_leader(task, uid);
+    facts.foreign_leader = has_foreign_leader(task, uid == NOBODY ? BPF_CORE_READ(cred, uid.val) : uid);
     if (rule) facts.entry = way_in(task);
     if (rule && !id) facts.exempt = is_exempt(task, uid, cfg);
     return settle(task, id, &facts, cfg);
@@ -180,13 +180,18 @@ int BPF_PROG(escort_restored, const void* id, unsigned long size) {
     return 0;
 }
 
-/* ---- Change of identity, by trampoline: commit_creds is what every set*uid call and exec ends in ---- */
+/* ---- Change of identity, by trampoline: commit_creds is what every set*uid call and exec ends in. Where the
+ * real uid stays no account is entered: at an exec the program is the new one, whose name says nothing of a way
+ * in ---- */
 SEC("fentry/commit_creds")
 int BPF_PROG(escort_commit_creds, struct cred* new) {
     struct task_struct* task = bpf_get_current_task_btf();
     __u32 uid = new->uid.val;
 
-    if (BPF_CORE_READ(task, cred, uid.val) == uid && !session_of(task)) return 0;
+    if (BPF_CORE_READ(task, cred, uid.val) == uid) {
+        if (!session_of(task)) return 0;
+        uid = NOBODY;
+    }
     return on_identity(task, new, uid);
 }
 

@@ -162,7 +162,9 @@ void Sessions::entered(const escort_event& event) {
     }
     // It is still that session, and the policy of the account it became is judged too.
     const bool named = contains(session->verdict.also, governed->account);
-    const bool way_in = governed->policy->require.entries.value.contains(entry_of(event.entry));
+    // By the way it came in first: a program that sets the uid that it has already is no way in.
+    const bool there = session->entered.contains(event.uid) && session->verdict.ruling == Ruling::approved;
+    const bool way_in = there || governed->policy->require.entries.value.contains(entry_of(event.entry));
     if (session->entered.insert(event.uid).second) note_change();
     if (named && way_in && !refused(event)) {
         judge(*session);

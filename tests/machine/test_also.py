@@ -86,6 +86,14 @@ def test_it_stays_one_session_and_ends_as_one(host, shell, broker):
     wait_for(lambda: not host.processes(OTHER) and not host.processes(ACCOUNT), 10, "the end of both accounts' processes")
 
 
+def test_a_program_that_sets_the_uid_it_has_already_is_no_way_in(host, shell):
+    others(host, "admission: gate")
+    first = shell(also=[OTHER])
+    first.says(f"sudo su {OTHER} -c 'python3 -c \"import os; os.setuid(os.getuid())\"; sleep 1; echo there; cat'", "there")
+    found = product.sessions(host, ACCOUNT)
+    assert [(each["approval"], each["verdict"]) for each in found] == [(first.approval, "approved")]
+
+
 def test_the_other_policy_denies(host, shell, denied):
     others(host, "admission: gate, source: [198.51.100.0/24]")
     first = shell(also=[OTHER])
