@@ -127,14 +127,10 @@ def test_becoming_another_is_found_where_its_event_was_lost(host, shell, denied)
     first = shell(also=[OTHER])
     first.says("sudo bash\necho root-$UID", "root-0")  # PAM asks the daemon, and gets no answer while it stands
     uid = host.run(["id", "-u", NEVER_APPROVED]).out.strip()
-    daemon = host.run(["systemctl", "show", "-P", "MainPID", "escortd"]).out.strip()
-    host.run(["kill", "-STOP", daemon])  # nobody reads the ring meanwhile
-    try:
+    with product.stopped(host):  # nobody reads the ring meanwhile
         host.run([f"{native.THERE}/storm", uid, "2600"], timeout=60)
         first.login.say(f"setpriv --reuid={OTHER} --clear-groups sleep 7200")
         wait_for(lambda: host.processes(OTHER), 20, "the other account's process")
-    finally:
-        host.run(["kill", "-CONT", daemon])
     told = denied(event="session_killed", approval=first.approval)[0]
     assert told["ESCORT_REASON"] == "source_mismatch", told
     assert not host.processes(OTHER)

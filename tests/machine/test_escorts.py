@@ -7,7 +7,7 @@ import time
 
 import pytest
 from conftest import CANARY
-from testhost import product
+from testhost import guest, product
 from testhost.broker import Broker
 from testhost.guest import wait_for
 from testhost.screen import Screen, grows, stands
@@ -135,8 +135,8 @@ def test_a_running_program_stands_still_and_goes_on(host, denied, login, escort)
 
 
 def test_a_lease_that_runs_out_freezes_by_itself(host, denied, login, escort):
-    one = escort(seconds=6)
-    until = time.monotonic() + 6
+    one = escort(seconds=6 * guest.patience)
+    until = time.monotonic() + 6 * guest.patience
     login(COUNTING)
     wait_for(lambda: count(host) > 3, 15, "the counter")
     frozen(host, denied, one)
@@ -166,8 +166,9 @@ def test_an_editor_keeps_what_was_typed(host, denied, login, escort):
 
 
 def test_a_network_copy_goes_on_where_it_stood(host, denied, escort):
-    content = random.Random(7).randbytes(3_000_000)
-    host.run(["python3", "-c", "import random; open('/tmp/original', 'wb').write(random.Random(7).randbytes(3_000_000))"])
+    size = 3_000_000 * guest.patience
+    content = random.Random(7).randbytes(size)
+    host.run(["python3", "-c", f"import random; open('/tmp/original', 'wb').write(random.Random(7).randbytes({size}))"])
     host.run(["rm", "-f", "/root/copy"])
     one = escort()
     copy = host.popen(["scp", "-q", "-l", "8000", f"{ACCOUNT}@127.0.0.1:/tmp/original", "/root/copy"])  # 1 MB/s

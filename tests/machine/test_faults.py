@@ -3,7 +3,6 @@
 Nothing here moves the machine's clock: the test host shares it (tests/vm does).
 """
 
-import contextlib
 import re
 import subprocess
 import time
@@ -46,23 +45,6 @@ def session(host, logins):
     return start
 
 
-def main_pid(host) -> str:
-    return host.run(["systemctl", "show", "-P", "MainPID", "escortd"]).out.strip()
-
-
-@contextlib.contextmanager
-def stopped(host):
-    """The daemon, by SIGSTOP, for as long as it takes: systemd would end it after its WatchdogSec=."""
-    pid = main_pid(host)
-    host.run("systemctl service-watchdogs no")
-    host.run(["kill", "-STOP", pid])
-    try:
-        yield
-    finally:
-        host.run(["kill", "-CONT", pid])
-        host.run("systemctl service-watchdogs yes")
-
-
 def dead_at_birth(host) -> None:
     """By the kernel alone: no gate, no look-up, no daemon."""
     result = host.run(["setpriv", "--reuid", NEVER_APPROVED, "--clear-groups", "touch", CANARY], check=False)
@@ -83,7 +65,7 @@ def nothing_left(host) -> None:
 
 
 def rss_kib(host) -> int:
-    return int(re.search(r"VmRSS:\s+(\d+)", host.read(f"/proc/{main_pid(host)}/status"))[1])
+    return int(re.search(r"VmRSS:\s+(\d+)", host.read(f"/proc/{product.main_pid(host)}/status"))[1])
 
 
 def cpu_seconds(host, pid: str) -> float:
@@ -172,7 +154,7 @@ def test_disk_full(host, session, logins, broker, full_disk):
 
 def test_file_descriptors_used_up(host, programs, session):
     session("15s")
-    pid = main_pid(host)
+    pid = product.main_pid(host)
     used = len(host.run(["ls", f"/proc/{pid}/fd"]).out.split())
     before = host.run(["prlimit", f"--pid={pid}", "--nofile", "-o", "SOFT", "--noheadings"]).out.strip()
     host.run(["prlimit", f"--pid={pid}", f"--nofile={used}:"])
@@ -188,14 +170,14 @@ def test_file_descriptors_used_up(host, programs, session):
     finally:
         host.run(["prlimit", f"--pid={pid}", f"--nofile={before}:"])
     product.wait_for_daemon(host, healthy=True, timeout=10)
-    assert main_pid(host) == pid, "it has lived through it"
+    assert product.main_pid(host) == pid, "it has lived through it"
     nothing_left(host)
 
 
 def test_no_memory(host, programs, session):
     """The daemon may die of it; the kernel goes on, and the next one finds what there is."""
     approval = session()
-    pid = main_pid(host)
+    pid = product.main_pid(host)
     size = int(re.search(r"VmSize:\s+(\d+)", host.read(f"/proc/{pid}/status"))[1]) * 1024
     host.run(["prlimit", f"--pid={pid}", f"--as={size + (1 << 20)}:unlimited"])
     host.run(f"head -c 12000000 /dev/zero | tr '\\0' a >{product.SPOOL}/.big && mv {product.SPOOL}/.big {product.SPOOL}/big.jws")
@@ -267,7 +249,7 @@ def test_lifecycle_ring_flooded(host, programs, session):
     """Thousands of refused starts while nobody reads the ring: what was lost is counted, and nothing is alive."""
     approval = session()
     begin, before = host.journal_end(), host.ask("status")["counters"]["ring_full"]
-    with stopped(host):
+    with product.stopped(host):
         storm(host, 2600)
     lost = wait_for(lambda: host.ask("status")["counters"]["ring_full"] - before, 20, "events that found no room")
     assert lost > 1000, "a start and an end each, and the ring holds 3,700"
@@ -288,8 +270,8 @@ def test_an_attack_whose_event_was_lost(host, programs, logins, denied):
     login.say("echo ready")
     assert login.process.stdout.readline() == "ready\n"
     session, = product.sessions(host, ACCOUNT)
-    begin, pid = host.journal_end(), main_pid(host)
-    with stopped(host):
+    begin, pid = host.journal_end(), product.main_pid(host)
+    with product.stopped(host):
         storm(host, 2600)
         login.say(f"kill -WINCH {pid}")
         wait_for(lambda: not host.processes(ACCOUNT), 10, "the session's end by the kernel")
@@ -343,7 +325,7 @@ def full_table(host, programs):
 def test_sessions_whose_end_was_lost_are_not_live_for_ever(host, full_table):
     """More ends at once than the ring holds: their places are free again all the same."""
     begin = host.journal_end()
-    with stopped(host):  # nobody reads the ring meanwhile
+    with product.stopped(host):  # nobody reads the ring meanwhile
         host.run(["pkill", "-KILL", "-x", "storm"])
         wait_for(lambda: not host.processes("vendor-two"), 20, "the end of all processes")
     wait_for(lambda: host.ask("status")["sessions"] == 0, 60, "an empty table")

@@ -14,7 +14,7 @@ KEPT = sum(1 << each for each in (KILL, DAC_OVERRIDE, SETUID, SYS_PTRACE, SYS_AD
 
 
 def pid_of(host) -> int:
-    return int(host.run("systemctl show escortd -p MainPID --value").out)
+    return int(product.main_pid(host))
 
 
 def helper_of(host) -> int:

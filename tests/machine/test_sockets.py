@@ -13,7 +13,7 @@ CONNECT = "import socket,sys; socket.socket(socket.AF_UNIX, int(sys.argv[2])).co
 
 def daemon(host) -> tuple[int, int]:
     """Its pid, and how many descriptors it has open."""
-    pid = int(host.run("systemctl show escortd -p MainPID --value").out)
+    pid = int(product.main_pid(host))
     return pid, len(host.run(["ls", f"/proc/{pid}/fd"]).out.split())
 
 

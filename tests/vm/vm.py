@@ -118,7 +118,7 @@ class Vm(Guest):
         # Of what a signal has ended sshd tells no code: the shell outlives it and says 128 and the signal.
         line = (command if isinstance(command, str) else shlex.join(command)) + "\nexit"
         return self._ssh(line, ("-o", "ControlMaster=auto", "-o", "ControlPersist=60",
-                                   "-o", f"ControlPath={self._path('control')}"), **options)
+                                "-o", f"ControlPath={self._path('control')}"), **options)
 
     def login(self, user: str, *command: str, options=()) -> Login:
         """By a connection of its own: when it is closed its command dies with the server's process for it."""

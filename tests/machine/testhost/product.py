@@ -3,6 +3,7 @@
 Every change is made through the product's own commands; nothing here knows how the agent works inside.
 """
 
+import contextlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -42,6 +43,23 @@ def _send_without_debug(guest: Guest, program: Path, path: str) -> None:
         subprocess.run(["objcopy", "--strip-debug", str(program), stripped.name], check=True)
         guest.send(stripped.name, path)
     guest.run(["chmod", "755", path])
+
+
+def main_pid(guest: Guest) -> str:
+    return guest.run(["systemctl", "show", "-P", "MainPID", "escortd"]).out.strip()
+
+
+@contextlib.contextmanager
+def stopped(guest: Guest):
+    """The daemon, by SIGSTOP, for as long as it takes: systemd would end it after its WatchdogSec=."""
+    pid = main_pid(guest)
+    guest.run("systemctl service-watchdogs no")
+    guest.run(["kill", "-STOP", pid])
+    try:
+        yield
+    finally:
+        guest.run(["kill", "-CONT", pid])
+        guest.run("systemctl service-watchdogs yes")
 
 
 def wait_for_daemon(guest: Guest, *, healthy: bool = False, timeout: float = 20) -> None:
