@@ -181,8 +181,8 @@ int BPF_PROG(escort_restored, const void* id, unsigned long size) {
 }
 
 /* ---- Change of identity, by trampoline: commit_creds is what every set*uid call and exec ends in. Where the
- * real uid stays no account is entered: at an exec the program is the new one, whose name says nothing of a way
- * in ---- */
+ * real uid stays no account is entered: at an exec the program is the new one, whose name says nothing of a
+ * way in ---- */
 SEC("fentry/commit_creds")
 int BPF_PROG(escort_commit_creds, struct cred* new) {
     struct task_struct* task = bpf_get_current_task_btf();

@@ -93,8 +93,9 @@ def test_removed_pins_are_back_within_seconds_and_root_sessions_end(host, rooted
 def test_pins_removed_by_the_hosts_own_root_are_put_back_and_nobody_dies(host, tenant):
     begin = host.journal_end()
     product.approve(host, "azsupport")
-    login = host.login("azsupport", "sleep 100")
-    (session,) = wait_for(lambda: product.sessions(host, "azsupport"), 15, "the session")
+    login = host.login("azsupport", "echo here; exec sleep 100")
+    assert login.process.stdout.readline() == "here\n"  # until then its sshd is root
+    (session,) = product.sessions(host, "azsupport")
     host.run("rm -r /sys/fs/bpf/escortd/sets")
     wait_for(lambda: tampering(host, begin, "no support session had root"), 5, "tamper")
     assert product.sessions(host, "azsupport")[0]["id"] == session["id"] and not login.over()
