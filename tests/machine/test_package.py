@@ -71,9 +71,9 @@ def test_fresh_install_runs_and_is_healthy_in_observe_mode(bare):
 
 
 def test_again_over_itself_restarts_the_daemon(bare):
-    before = bare.run("systemctl show escortd -p MainPID --value").out
+    before = product.main_pid(bare)
     bare.run("DEBIAN_FRONTEND=noninteractive apt-get install -y -q --reinstall /root/escortd.deb", timeout=180)
-    assert bare.run("systemctl show escortd -p MainPID --value").out != before
+    assert product.main_pid(bare) != before
     assert bare.escortctl("status", check=False).code == 0
 
 
