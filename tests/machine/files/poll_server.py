@@ -17,7 +17,7 @@ HOLD = 3  # seconds, where the receiver allows it
 
 def waiting() -> dict[str, str]:
     return {name: open(f"{SETS}/{name}", encoding="ascii").read().strip() for name in os.listdir(SETS)
-            if not name.startswith(".")}
+            if not name.startswith(".") and not name.endswith("~")}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
