@@ -219,8 +219,8 @@ int escort_setresuid(struct trace_event_raw_sys_exit* ctx) {
     return on_set_uid(ctx->ret);
 }
 
-/* With the hook of capability.h a task can have come to a real uid unseen. It is found before it multiplies:
- * its child, which is made already, at its own first exec or fork. */
+/* Without trampolines a task can have come to a real uid unseen (capability.h; a 32-bit system call). It is
+ * found before it multiplies: its child, which is made already, at its own first exec or fork. */
 static __always_inline void find_unseen(struct task_struct* task) {
     const struct cred* cred = task->cred;
     __u32 uid = BPF_CORE_READ(cred, uid.val);
@@ -240,7 +240,7 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
     struct escort_decision decision;
 
     if (!id) {
-        if (sees_capabilities) find_unseen(parent);
+        if (looks_at_forks) find_unseen(parent);
         inherit_unit(parent, child);
         return 0;
     }
@@ -272,7 +272,8 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
     return 0;
 }
 
-/* Rule 3: what a listed unit execs that is not its own program, nor one that it may run, is a session. */
+/* Rule 3: what a listed unit execs that is not its own program, nor one that it may run, is a session,
+ * whatever root it has made for it. */
 static __always_inline bool on_unit_exec(struct task_struct* task, struct linux_binprm* bprm) {
     struct escort_facts facts = {.now_ns = bpf_ktime_get_boot_ns(), .entry = ESCORT_ENTRY_UNIT};
     struct escort_config* cfg = get_config();
@@ -280,7 +281,7 @@ static __always_inline bool on_unit_exec(struct task_struct* task, struct linux_
     void* inner = get_rules();
     __u32 found;
 
-    if (!cfg || !cfg->ready || !inner || !acting() || !is_governed(task, task->cred, cfg)) return false;
+    if (!cfg || !cfg->ready || !inner || !acting() || !is_within_reach(task, task->cred, cfg)) return false;
     found = unit_session(task, bprm, cfg);
     if (!found) return false;
     unit = find_rule(inner, ESCORT_RULE_UNIT, found - 1);
@@ -289,6 +290,17 @@ static __always_inline bool on_unit_exec(struct task_struct* task, struct linux_
     facts.governed = 1;
     settle(task, 0, &facts, cfg);
     return true;
+}
+
+/* Has this exec, which did gain something (bprm_fill_uid()), gained the effective uid? The file's mode may be
+ * another by now than the one that the kernel went by, so its owner says it, too; with binfmt_misc's flag C
+ * it is the file's, not its interpreter's. Else it was a set-group-ID program, or one with capabilities. */
+static __always_inline bool is_set_user_id(struct linux_binprm* bprm, __u32 euid) {
+    struct inode* file = BPF_CORE_READ(bprm, file, f_inode);
+    struct inode* executable = BPF_CORE_READ(bprm, executable, f_inode);
+
+    return BPF_CORE_READ(file, i_mode) & S_ISUID || BPF_CORE_READ(file, i_uid.val) == euid ||
+           (executable && BPF_CORE_READ(executable, i_uid.val) == euid);
 }
 
 /* ---- Exec: an ended session goes no further; rule 2 (set-user-ID programs); and a task that took a
@@ -307,9 +319,9 @@ static __always_inline int judge_exec(struct task_struct* task, struct linux_bin
         if (get_units_since() && on_unit_exec(task, bprm)) return 0;
         uid = BPF_CORE_READ(cred, uid.val);
         if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) {
-            if (!(BPF_CORE_READ(bprm, file, f_inode, i_mode) & S_ISUID)) return 0;
+            if (!(BPF_CORE_READ(bprm, per_clear) & PER_CLEAR_ON_SETID)) return 0;
             uid = BPF_CORE_READ(cred, euid.val);
-            if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) return 0;
+            if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid) || !is_set_user_id(bprm, uid)) return 0;
         }
     }
     return on_identity(task, cred, uid);

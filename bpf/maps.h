@@ -27,7 +27,7 @@ struct {
 /* The generation of this set: set by the daemon before it loads. */
 const volatile __u64 own_generation = 0;
 /* Is escort_capable in this set? Set by the daemon before it loads. */
-const volatile bool sees_capabilities = false;
+const volatile bool looks_at_forks = false;
 
 /* On a group leader: the session that one of its threads opened before it did (a process that changes its
  * uid thread by thread, as glibc and Go do, is one session). Written by the kernel. */

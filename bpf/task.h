@@ -8,7 +8,8 @@
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define S_ISUID 0004000
-#define TASK_STOPPED 0x4 /* task_struct.__state; the same from 5.14 on, where it was renamed */
+#define PER_CLEAR_ON_SETID 0x740000 /* of linux_binprm.per_clear (include/uapi/linux/personality.h) */
+#define TASK_STOPPED 0x4            /* task_struct.__state; the same from 5.14 on, where it was renamed */
 #define TASK_TRACED 0x8
 
 static __always_inline struct kernfs_node* cgroup_node(struct task_struct* task) {
@@ -52,21 +53,58 @@ static __always_inline __u32 agent_pid(struct task_struct* task, const struct es
     return number;
 }
 
-/* Is it a task of this host (architecture.md, 'Who is governed')? `cred` is the identity it has or is about
- * to have. */
-static __always_inline bool is_governed(struct task_struct* task, const struct cred* cred,
-                                        const struct escort_config* cfg) {
+static __always_inline bool is_hosts_root(struct inode* root, const struct escort_config* cfg) {
+    return BPF_CORE_READ(root, i_ino) == cfg->root_ino && BPF_CORE_READ(root, i_sb, s_dev) == cfg->root_dev;
+}
+
+struct mount_stack {
+    struct mount* mount;
+    bool at_the_bottom;
+};
+
+/* From a mount to the one that it covers. */
+static long step_below(__u32 index, struct mount_stack* walk) {
+    struct mount *mount = walk->mount, *below; /* CO-RE would relocate a read through `walk` */
+
+    below = BPF_CORE_READ(mount, mnt_parent);
+    walk->mount = below;
+    if (below == mount) walk->at_the_bottom = true; /* where the mount namespace begins */
+    return below == mount || BPF_CORE_READ(mount, mnt_mountpoint) != BPF_CORE_READ(below, mnt.mnt_root);
+}
+
+/* In a container that has the host's PID namespace: its root is another file system's, mounted where the
+ * mount namespace begins (pivot_root(2), or MS_MOVE over it). What chroot(2) makes is no such root: sshd's
+ * ChrootDirectory leads into a folder, or to what is mounted on one, over something else or not. */
+static __always_inline bool is_contained(struct task_struct* task, const struct escort_config* cfg) {
+    struct dentry* root = BPF_CORE_READ(task, fs, root.dentry);
+    struct vfsmount* mnt = BPF_CORE_READ(task, fs, root.mnt);
+    struct mount_stack walk = {.mount = (void*)mnt - bpf_core_field_offset(struct mount, mnt)};
+
+    if (!root || !mnt || root != BPF_CORE_READ(mnt, mnt_root)) return false;
+    if (is_hosts_root(BPF_CORE_READ(root, d_inode), cfg)) return false;
+    bpf_loop(16, step_below, &walk, 0);
+    return walk.at_the_bottom;
+}
+
+/* Does it stand in the agent's PID namespace, or in one below that is no container's? `cred` is the identity
+ * it has or is about to have. */
+static __always_inline bool is_within_reach(struct task_struct* task, const struct cred* cred,
+                                            const struct escort_config* cfg) {
     struct pid* pid = BPF_CORE_READ(task, thread_pid);
     __u32 level = BPF_CORE_READ(pid, level);
-    struct inode* root;
 
     if (!pid || level < cfg->pid_ns_level) return false;
     if (pid_ns_at_level(pid, cfg->pid_ns_level) != cfg->pid_ns) return false;
     if (level == cfg->pid_ns_level) return true;
     /* Nested: `unshare -pf` and PrivatePIDs= keep the host's root and user namespace, a container doesn't. */
-    root = BPF_CORE_READ(task, fs, root.dentry, d_inode);
-    return BPF_CORE_READ(root, i_ino) == cfg->root_ino && BPF_CORE_READ(root, i_sb, s_dev) == cfg->root_dev &&
+    return is_hosts_root(BPF_CORE_READ(task, fs, root.dentry, d_inode), cfg) &&
            BPF_CORE_READ(cred, user_ns, ns.inum) == cfg->user_ns;
+}
+
+/* Is it a task of this host (architecture.md, 'Who is governed')? */
+static __always_inline bool is_governed(struct task_struct* task, const struct cred* cred,
+                                        const struct escort_config* cfg) {
+    return is_within_reach(task, cred, cfg) && !is_contained(task, cfg);
 }
 
 /* A thread of a process whose leader keeps another real uid (rpc.gssd): signalling it kills a bystander. */
@@ -141,20 +179,32 @@ static __noinline __u32 way_in(struct task_struct* task) {
     return escort_entry_of(exe, cgroup, parent);
 }
 
+/* systemd-coredump takes the uid of whose program has crashed before it stores the core: PID 1's job, by
+ * whatever account. Its units' names count up. */
+#define CORE_SLICE "system-systemd\\x2dcoredump.slice"
+#define CORE_UNIT "systemd-coredump@"
+
 /* Is it a job of a unit that may switch to this account (`exempt:`)? Only asked of a task without a label. */
 static __noinline __u32 is_exempt(struct task_struct* task, __u32 uid, struct escort_config* cfg) {
     struct kernfs_node* node = cgroup_node(task);
     struct unit_search search = {.rules = get_rules(), .kind = ESCORT_RULE_EXEMPT_UNIT};
     char cgroup[ESCORT_NAME] = {};
+    struct kernfs_node* slice = kernfs_parent(node);
     struct escort_rule* account;
-    char parent[16] = {};
+    char parent[40] = {};
 
     if (!search.rules) return 0;
-    account = find_rule(search.rules, ESCORT_RULE_EXEMPT_UID, uid);
-    if (!account || !account->units) return 0;
     read_cgroup(task, cgroup, parent, sizeof(parent));
-    if (!escort_name_is(parent, "system.slice")) return 0;
-    if (BPF_CORE_READ(kernfs_parent(kernfs_parent(node)), id) != cfg->cgroup_root) return 0;
+    if (escort_name_is(parent, CORE_SLICE) && escort_name_starts(cgroup, CORE_UNIT)) {
+        slice = kernfs_parent(slice);
+        bpf_probe_read_kernel_str(parent, sizeof(parent), BPF_CORE_READ(slice, name));
+        if (!escort_name_is(parent, "system.slice")) return 0;
+        return BPF_CORE_READ(kernfs_parent(slice), id) == cfg->cgroup_root &&
+               descends_in_cgroup(task, node, cfg);
+    }
+    account = find_rule(search.rules, ESCORT_RULE_EXEMPT_UID, uid);
+    if (!account || !account->units || !escort_name_is(parent, "system.slice")) return 0;
+    if (BPF_CORE_READ(kernfs_parent(slice), id) != cfg->cgroup_root) return 0;
     search.name = cgroup;
     search.units = account->units;
     bpf_loop(ESCORT_MAX_EXEMPT_UNITS, compare_unit, &search, 0);

@@ -74,8 +74,7 @@ static __noinline int read_called(struct task_struct* task, struct linux_binprm*
     unit->called.begin = 0;
     unit->called.end = 0;
     if (size <= 1 || size >= ESCORT_TEXT_HALF || unit->called.bytes[0] != '/') return opaque_zero();
-    if (BPF_CORE_READ(root, i_ino) != cfg->root_ino || BPF_CORE_READ(root, i_sb, s_dev) != cfg->root_dev)
-        return opaque_zero();
+    if (!is_hosts_root(root, cfg)) return opaque_zero();
     unit->called.end = size - 1;
     if (!escort_text_clean(&unit->called)) unit->called.end = 0;
     return opaque_zero();

@@ -94,6 +94,7 @@ struct super_block {
 };
 struct inode {
     unsigned short i_mode;
+    kuid_t i_uid;
     unsigned long i_ino;
     struct super_block* i_sb;
 };
@@ -191,7 +192,9 @@ enum kernel_read_file_id {
     READING_MODULE_COMPRESSED = 8, /* later kernels */
 };
 struct linux_binprm {
+    struct file* executable;
     struct file* file;
+    unsigned int per_clear;
     const char* filename;
     const char* interp;
 };

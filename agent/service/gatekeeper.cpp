@@ -41,6 +41,13 @@ bool labels_in_account(const Login& login) {
     return login.entry == Entry::login;
 }
 
+// Does the process that asks become the session, or fork it? Others ask in an account's name and stay what
+// they are (a print server, a hub of notebooks).
+bool becomes_session(const Login& login) {
+    return login.entry == Entry::sshd || login.entry == Entry::login || login.entry == Entry::su ||
+           login.entry == Entry::sudo;
+}
+
 void send(const gate::GateReply& reply, const GateAnswer& answer) {
     switch (answer.decision) {
     case Decision::admit:
@@ -126,7 +133,10 @@ GateAnswer Gatekeeper::decide(const GateRequest& request, const GateLogin& proce
     Verdict verdict = agent_.sessions->preview(login);
     if (verdict.ends()) return refuse(login, std::move(verdict));
     const bool full = agent_.sessions->full();
-    const bool labels = request.phase != Phase::account || labels_in_account(login);
+    // Where it is only watched, the kernel programs open it once somebody takes the account's uid.
+    const bool watched = verdict.observe || verdict.log_only;
+    const bool labels =
+        (request.phase != Phase::account || labels_in_account(login)) && (becomes_session(login) || !watched);
     Status opened;
     if (full) // in the first phase: the person reads why
         opened = fail("gate", "as many sessions are live as this host can follow");

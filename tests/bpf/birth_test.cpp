@@ -104,26 +104,71 @@ TEST_CASE("birth: observe and the momentary change that pam_keyinit makes") {
     CHECK(kernel.events().size() >= 2); // opened, last: the login process is labelled
 }
 
+namespace {
+
+// A copy of a program that belongs to the account, set-user-ID, on a file system of its own.
+class AccountsProgram {
+  public:
+    explicit AccountsProgram(const std::string& of)
+        : folder_(std::string(std::getenv("ESCORT_TEST_BPFFS")) + "-setuid"), file_(folder_ + "/program") {
+        mkdir(folder_.c_str(), 0755);
+        REQUIRE(mount("tmpfs", folder_.c_str(), "tmpfs", 0, nullptr) == 0);
+        REQUIRE(system(("cp " + of + " " + file_).c_str()) == 0);
+        REQUIRE(chown(file_.c_str(), kSupport, 0) == 0);
+        REQUIRE(chmod(file_.c_str(), 04755) == 0);
+    }
+    ~AccountsProgram() {
+        umount2(folder_.c_str(), MNT_DETACH);
+        rmdir(folder_.c_str());
+    }
+    AccountsProgram(const AccountsProgram&) = delete;
+    AccountsProgram& operator=(const AccountsProgram&) = delete;
+    [[nodiscard]] const char* path() const { return file_.c_str(); }
+
+  private:
+    std::string folder_, file_;
+};
+
+} // namespace
+
 TEST_CASE("birth: a set-user-ID program of the account") {
     Kernel kernel;
     kernel.rules(0);
-    const std::string program = std::string(std::getenv("ESCORT_TEST_BPFFS")) + "-setuid";
-    mkdir(program.c_str(), 0755);
-    REQUIRE(mount("tmpfs", program.c_str(), "tmpfs", 0, nullptr) == 0);
-    const std::string file = program + "/true";
-    REQUIRE(system(("cp /bin/true " + file).c_str()) == 0);
-    REQUIRE(chown(file.c_str(), kSupport, 0) == 0);
-    REQUIRE(chmod(file.c_str(), 04755) == 0);
+    const AccountsProgram program("/bin/true");
     const auto exec = [&] {
         become(kTenant);
-        execl(file.c_str(), "true", nullptr);
+        execl(program.path(), "true", nullptr);
         _exit(7);
     };
     CHECK(run(exec) == -SIGKILL);
     kernel.rules(0, Mode::observe);
     CHECK(run(exec) == 0);
-    umount2(program.c_str(), MNT_DETACH);
-    rmdir(program.c_str());
+}
+
+TEST_CASE(
+    "birth: a set-user-ID program of the account whose mode is another once the kernel has gone by it") {
+    Kernel kernel;
+    kernel.rules(0);
+    const AccountsProgram program("/bin/dash");
+    const Child flipping([&] {
+        for (;;) {
+            (void)chmod(program.path(), 04755);
+            (void)chmod(program.path(), 0755);
+        }
+    });
+    const std::string not_in = "test $(id -u) != " + std::to_string(kSupport);
+    int in = 0, refused = 0;
+    for (int i = 0; i < 2000; ++i) {
+        const int end = run([&] {
+            become(kTenant);
+            execl(program.path(), "dash", "-p", "-c", not_in.c_str(), nullptr);
+            _exit(7);
+        });
+        in += end == 1;
+        refused += end == -SIGKILL;
+    }
+    CHECK(in == 0);
+    CHECK(refused > 100);
 }
 
 TEST_CASE("birth: one thread of a root daemon takes the account's uid: the daemon is not hurt") {
@@ -182,6 +227,28 @@ TEST_CASE("birth: a PID namespace on the host's own root is governed, a containe
     CHECK(run(nested(false)) == 5);
     CHECK(run(nested(true)) == 0);
     CHECK(kernel.state.counters()[ESCORT_COUNT_UNGOVERNED] == 1);
+}
+
+TEST_CASE("birth: a container that has the host's PID namespace is not governed, a chroot is") {
+    Kernel kernel;
+    kernel.rules(0);
+    const std::string root = std::string(std::getenv("ESCORT_TEST_BPFFS")) + "-root";
+    mkdir(root.c_str(), 0755);
+    const auto become_there = [&](bool container) {
+        if (unshare(CLONE_NEWNS) != 0 || mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            mount("tmpfs", root.c_str(), "tmpfs", 0, nullptr) != 0 || chdir(root.c_str()) != 0)
+            _exit(8);
+        if (container && syscall(SYS_pivot_root, ".", ".") != 0) _exit(8);
+        if (!container && chroot(".") != 0) _exit(8);
+        become(kSupport);
+    };
+    CHECK(run([&] { become_there(true); }) == 0);
+    CHECK(run([&] { become_there(false); }) == -SIGKILL);
+    CHECK(run([] {
+              if (chroot("/proc") != 0) _exit(8);
+              become(kSupport);
+          }) == -SIGKILL);
+    rmdir(root.c_str());
 }
 
 TEST_CASE("birth: the agent's canary dies with the hooks, and lives without its rule") {

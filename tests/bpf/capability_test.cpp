@@ -52,12 +52,21 @@ TEST_CASE("capability: a uid that the caller's user namespace counts otherwise")
     CHECK(run([&] { become_five("0 0 1\n5 1500 1\n6 " + std::to_string(kSupport) + " 1\n"); }) == 5);
 }
 
-TEST_CASE("capability: a real uid taken from the effective one needs no capability, and its exec ends it") {
+TEST_CASE(
+    "capability: a real uid taken from the effective one needs no capability; its exec or fork ends it") {
     Kernel kernel;
     kernel.rules(0);
-    CHECK(run([] {
-              syscall(SYS_setresuid, -1, kSupport, -1);
-              syscall(SYS_setresuid, kSupport, -1, -1);
+    const auto take_uid = [] {
+        syscall(SYS_setresuid, -1, kSupport, -1);
+        syscall(SYS_setresuid, kSupport, -1, -1);
+    };
+    CHECK(run([&] {
+              take_uid();
               execl("/bin/true", "true", nullptr);
+          }) == -SIGKILL);
+    CHECK(run([&] {
+              take_uid();
+              if (fork() == 0) _exit(0);
+              _exit(3);
           }) == -SIGKILL);
 }

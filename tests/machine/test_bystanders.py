@@ -13,6 +13,7 @@ import pytest
 from conftest import CANARY
 from testhost import native, product
 from testhost.guest import wait_for
+from testhost.host import Host
 
 pytestmark = pytest.mark.once
 
@@ -89,7 +90,7 @@ def test_churn_with_pid_reuse_beside_killed_sessions(host, programs, few_pids, s
     the container is the one that is killed."""
     supervisor = started(*AS_ALICE, native.SUPERVISOR, str(CHURN), "600")
     inside = started(*native.in_container(uid(host)), str(CHURN // 5), "600")
-    fileserver = started(f"{native.THERE}/fileserver", uid(host), "20")
+    fileserver = started(f"{native.THERE}/fileserver", uid(host), str(max(20, KILLED // 20)))
     assert not killed(host, KILLED)
     assert not host.exists(CANARY)
     for each, how_many in ((supervisor, CHURN), (inside, CHURN // 5)):
@@ -130,6 +131,24 @@ def test_a_containers_uid_is_no_account_of_the_host(host, programs, started, ano
     assert not [each for each in host.ask("sessions") if each["account"] == ACCOUNT]
 
 
+def test_nobody_outside_of_the_agents_pid_namespace_is_judged(host):
+    """threats.md B3: as the account's number, there before the agent starts, and started after it."""
+    if not isinstance(host, Host):
+        pytest.skip("a virtual machine has nothing outside that its kernel knows")
+    number = uid(host)
+    outside = ["setpriv", "--reuid", number, "--regid", number, "--clear-groups"]
+    process = subprocess.Popen([*outside, "sleep", "60"])
+    try:
+        host.run("systemctl restart escortd")
+        assert killed(host, 6) == []
+        assert subprocess.run([*outside, "true"], check=False).returncode == 0
+        assert process.poll() is None
+        assert not [each for each in host.ask("sessions") if each["account"] == ACCOUNT]
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_an_effective_uid_is_no_session(host, programs, started):
     """A file server: seteuid, setresuid, setreuid and setfsuid to the account and back, as root."""
     begin = host.journal_end()
@@ -150,12 +169,65 @@ def test_a_thread_that_takes_the_account_does_not_end_its_daemon(host, programs,
     wait_for(lambda: not product.sessions(host, ACCOUNT), 10, "no session that is left")
 
 
-@pytest.mark.parametrize("unit", ["rpc-gssd", "sssd", "gssproxy"])
-def test_services_that_authenticate_the_account(host, unit):
-    """threats.md B8: exempt without being named in the policy."""
-    assert host.run(["systemd-run", "-q", "--wait", f"--unit={unit}", *BECOME, "touch", CANARY], check=False).ok
+CORES = r"system-systemd\x2dcoredump.slice"
+
+
+@pytest.mark.parametrize(("unit", "folder"), [("rpc-gssd", "system.slice"), ("sssd", "system.slice"), ("gssproxy", "system.slice"),
+                                              ("systemd-coredump@1-2-3", CORES)])
+def test_services_that_authenticate_the_account(host, unit, folder):
+    """threats.md B8: exempt without being named in the policy; and who stores the core of what has crashed."""
+    in_unit = ["systemd-run", "-q", "--wait", f"--unit={unit}", f"--slice={folder}", *BECOME, "touch", CANARY]
+    assert host.run(in_unit, check=False).ok
     assert host.exists(CANARY)
     assert not product.sessions(host, ACCOUNT)
+
+
+def test_such_a_services_name_elsewhere_is_none(host):
+    for unit, folder in (("sssd", "user.slice"), ("systemd-coredump@1-2-3", "system.slice"), ("evil", CORES)):
+        in_unit = ["systemd-run", "-q", "--wait", f"--unit={unit}", f"--slice={folder}", *BECOME, "touch", CANARY]
+        assert not host.run(in_unit, check=False).ok
+        assert not host.exists(CANARY)
+
+
+def test_a_container_with_the_hosts_pids_is_none_of_the_host(host, programs):
+    """threats.md B2: its user has the account's number alone. A chroot is the host's."""
+    host.run(f"mkdir -p /srv/image/proc /srv/image/sys /srv/image/dev /srv/image/run && cp {native.SUPERVISOR} /srv/image/supervisor")
+    contained = ["systemd-run", "-q", "--wait", "-p", "RootDirectory=/srv/image", "-p", "MountAPIVFS=yes", "-p", f"User={uid(host)}",
+                 "-p", "KeyringMode=inherit",  # else PID 1 takes the uid in the host's own root first (setup_keyring())
+                 "/supervisor", "20", "2"]
+    assert host.run(contained, check=False).ok
+    chroot = f"chroot --userspec={uid(host)}:0 /srv/image /supervisor 20 2; exit $?"
+    assert host.run(chroot, check=False).code == 137
+    assert not product.sessions(host, ACCOUNT)
+
+
+# A daemon that asks PAM in an account's name and stays what it is: a print server does.
+ASKS_PAM = """
+import ctypes, subprocess, sys, time
+pam = ctypes.CDLL("libpam.so.0")
+class Conversation(ctypes.Structure):
+    _fields_ = [("talk", ctypes.c_void_p), ("data", ctypes.c_void_p)]
+handle = ctypes.c_void_p()
+assert pam.pam_start(b"other", sys.argv[1].encode(), ctypes.byref(Conversation()), ctypes.byref(handle)) == 0
+pam.pam_setcred(handle, 2)
+open("/run/asked", "w").close()
+time.sleep(60)
+"""
+
+
+def test_a_daemon_that_asks_pam_is_no_session_where_the_account_is_only_watched(host):
+    """threats.md B6, B8: what `mode: observe` lets pass unseen is not killed by a later `enforce`."""
+    host.write("/root/asks_pam.py", ASKS_PAM)
+    product.set_policy(host, product.policy("observe"))
+    host.run(["systemd-run", "-q", "--collect", "--unit=asks-pam", "python3", "/root/asks_pam.py", ACCOUNT])
+    try:
+        wait_for(lambda: host.exists("/run/asked"), 10, "its question")
+        product.set_policy(host, product.policy("enforce"))
+        time.sleep(1)
+        assert host.run(["systemctl", "is-active", "asks-pam"], check=False).ok
+        assert not product.sessions(host, ACCOUNT)
+    finally:
+        host.run("systemctl stop asks-pam; rm -f /run/asked", check=False)
 
 
 def test_a_login_uid_alone_is_no_session(host, programs, started):
