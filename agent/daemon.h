@@ -66,7 +66,9 @@ class Daemon {
     [[nodiscard]] std::optional<std::uint64_t> session_of(const FolderChange& change) const;
     [[nodiscard]] bool is_own_job(const FolderChange& change) const;
     void changed_by(const FolderChange& change);
+    void write_state_again();
     void left_behind_by(const GuardedFolder& folder, const FolderChange& change);
+    void told_of_mask(const FolderChange& change);
     void confine();
     void start_timers();
     void announce();
@@ -86,6 +88,7 @@ class Daemon {
     void arm_deadline();
     void watch_wall_clock();
     void check_kernel();
+    bool lost_trampolines();
     void mount_bpffs();
     void told_of_tampering(const std::string& what, const std::string& why);
     bool hear_ring();

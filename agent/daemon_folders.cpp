@@ -3,18 +3,32 @@
 
 #include "output/records.h"
 
+#include <filesystem>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace escort {
 
+namespace {
+
+// A unit of ours that is a link to /dev/null now (systemd.unit(5)).
+bool masks_a_unit_of_ours(const FolderChange& change) {
+    std::error_code error;
+    return change.file.starts_with("escort") && change.folder.ends_with("/systemd/system") &&
+           std::filesystem::read_symlink(change.folder + "/" + change.file, error) == "/dev/null";
+}
+
+} // namespace
+
 // A support session that changes one of our own folders attacks the agent. (Not the spool: what is dropped
 // there is judged by its signature alone.) Then those that programs outside a session take orders from.
 void Daemon::watch_folders() {
     const auto& paths = agent_.settings.paths;
     for (const auto& folder : {paths.policies, paths.trust, paths.breakglass, paths.state,
-                               paths.state + "/documents", paths.outbox}) {
+                               paths.state + "/documents", paths.state + "/policies", paths.outbox}) {
         auto watch = FolderWatch::open(loop_.get(), folder, FolderWatch::Watched::files,
                                        [this](const FolderChange& change) { changed_by(change); });
         if (watch)
@@ -57,6 +71,18 @@ bool Daemon::is_own_job(const FolderChange& change) const {
     return governed && governed->account == change.file;
 }
 
+// `systemctl mask`: the link is made by PID 1, whoever asked.
+void Daemon::told_of_mask(const FolderChange& change) {
+    const auto ended = agent_.sessions ? agent_.sessions->end_stoppers() : std::vector<std::string>();
+    agent_.journal->write(tamper(
+        "agent",
+        fmt::format("{} is masked{}", change.file,
+                    ended.empty() ? std::string("; no support session was seen to ask for it")
+                                  : "; ended for it, as support sessions that asked for it: " +
+                                        fmt::format("{}", fmt::join(ended, ", "))),
+        "`systemctl unmask " + change.file + "`; until then it does not start again once it has stopped"));
+}
+
 void Daemon::left_behind_by(const GuardedFolder& folder, const FolderChange& change) {
     if (change.lost) {
         const std::string why = change.folder + ": more changes than could be read";
@@ -67,7 +93,10 @@ void Daemon::left_behind_by(const GuardedFolder& folder, const FolderChange& cha
     }
     if (!folder.guards(change.file)) return;
     const auto id = session_of(change);
-    if (!id) return; // the host's own business
+    if (!id) {
+        if (masks_a_unit_of_ours(change)) told_of_mask(change);
+        return; // else the host's own business
+    }
     if (folder.governed_allowed && is_own_job(change)) return;
     const std::string file = change.folder + "/" + change.file;
     const bool ended = agent_.sessions->end_attacker(*id);
@@ -82,6 +111,8 @@ void Daemon::changed_by(const FolderChange& change) {
     if (change.lost) return told_of_tampering("files", change.folder + ": more changes than could be read");
     const std::string file = change.folder + "/" + change.file;
     const auto id = session_of(change);
+    const bool of_state = change.folder.starts_with(agent_.settings.paths.state);
+    if (of_state) write_state_again();
     if (id) {
         const bool ended = agent_.sessions->end_attacker(*id);
         agent_.journal->write(tamper("files",
@@ -91,7 +122,7 @@ void Daemon::changed_by(const FolderChange& change) {
         return;
     }
     // Policies and keys are changed by configuration management, the state by nobody but us.
-    if (!change.folder.starts_with(agent_.settings.paths.state)) return;
+    if (!of_state) return;
     const std::string who = "process " + std::to_string(change.pid);
     if (change.pidfd.valid() || !agent_.sessions)
         agent_.journal->write(tamper(
@@ -99,8 +130,12 @@ void Daemon::changed_by(const FolderChange& change) {
             "find out who did it; what is in memory is in force, and is written again sooner or later"));
     else
         told_of_tampering("state", file + " was changed by " + who + ", which has gone");
+}
+
+void Daemon::write_state_again() {
     save_sessions();
     (void)agent_.store->save_time(agent_.time->now());
+    agent_.policies->keep_again();
 }
 
 } // namespace escort

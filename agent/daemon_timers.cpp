@@ -1,6 +1,7 @@
 // The daemon's clocks: the tick of a second, the next session's deadline, the wall clock being set.
 #include "daemon.h"
 
+#include "base/file.h"
 #include "output/records.h"
 
 #include <bpf/libbpf.h>
@@ -185,9 +186,23 @@ int Daemon::on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self) {
     return 0;
 }
 
+// Trampolines are entered by way of ftrace: with `sysctl kernel.ftrace_enabled=0` they are attached, and none
+// of them runs (register_ftrace_function(), ftrace_enable_sysctl()).
+bool Daemon::lost_trampolines() {
+    if (settle_) return true; // on the way out
+    if (agent_.programs->hooks() != HookSet::fentry) return false;
+    const auto enabled = read_file("/proc/sys/kernel/ftrace_enabled", 16);
+    if (!enabled || !enabled->starts_with('0')) return false;
+    told_of_tampering("kernel",
+                      "kernel.ftrace_enabled is 0: the hooks `fentry` don't run any more, and the daemon "
+                      "starts again with others");
+    on_settle(nullptr, 0, this); // systemd starts it again (Restart=always)
+    return true;
+}
+
 // Are our programs attached, pinned and acting, and do the maps hold what we wrote there?
 void Daemon::check_kernel() {
-    if (!agent_.programs) return;
+    if (!agent_.programs || lost_trampolines()) return;
     const auto repair = agent_.programs->repair();
     std::vector<std::string> found = agent_.kernel->restore();
     end_the_dead();

@@ -31,9 +31,12 @@ void Daemon::wire_documents() {
 
 void Daemon::wire_policies() {
     agent_.policies->on_change = [this] {
-        if (agent_.kernel) agent_.kernel->clear_known(); // who was nobody may be a principal now
+        agent_.policies->on_renewed();
         agent_.journal->set_context(context());
         rules_changed(Changed::accounts);
+    };
+    agent_.policies->on_renewed = [this] {
+        if (agent_.kernel) agent_.kernel->clear_known(); // who was nobody may be a principal now
     };
     agent_.policies->on_looked_up = [this](std::uint32_t uid, Policies::Found found) {
         if (found == Policies::Found::principal) rules_changed(Changed::accounts);

@@ -78,9 +78,10 @@ std::vector<PinnedSet> pinned_sets(const std::string& pins) {
     return found;
 }
 
-bool pinned(const std::string& path) {
-    std::error_code error;
-    return fs::exists(path, error);
+std::optional<std::uint64_t> pin_inode(const std::string& path) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+    return info.st_ino;
 }
 
 Status remove_pins(const std::string& folder) {

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct PinnedSet {
 [[nodiscard]] std::vector<PinnedSet> pinned_sets(const std::string& pins);
 [[nodiscard]] PinnedSet pinned_set(const std::string& pins, std::uint64_t generation,
                                    const std::string& build);
-[[nodiscard]] bool pinned(const std::string& path);
+// The inode of what is pinned there: with another one it was replaced. nullopt: nothing is, or it is no pin.
+[[nodiscard]] std::optional<std::uint64_t> pin_inode(const std::string& path);
 // A folder with all that is in it: what is pinned only there is detached.
 [[nodiscard]] Status remove_pins(const std::string& folder);
 

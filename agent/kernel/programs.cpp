@@ -143,12 +143,12 @@ Status Programs::load(const ProgramOptions& options, HookSet hooks) {
     PinnedSet set = pinned_set(pins_, generation_, build);
     const auto names = link_names();
     adopted_ = options.adopt && std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-                   return pinned(set.folder + "/" + name);
+                   return pin_inode(set.folder + "/" + name).has_value();
                });
     if (!adopted_) set = pinned_set(pins_, ++generation_, build);
     folder_ = set.folder;
     object_->rodata->own_generation = generation_;
-    object_->rodata->sees_capabilities = hooks == HookSet::capability;
+    object_->rodata->looks_at_forks = hooks != HookSet::fentry;
 
     for (const auto& hook : kHooks) {
         bpf_program* program = bpf_object__find_program_by_name(object_->obj, hook.program);
@@ -308,18 +308,41 @@ int Programs::adjust() const {
     return bpf_program__fd(object_->progs.escort_adjust);
 }
 
+// Its link can be given another program (BPF_LINK_UPDATE, which links of other kinds refuse): the daemon
+// would see no task any more. true: it was another's.
+Result<bool> Programs::restore_iterator() const {
+    bpf_link_info link{};
+    bpf_prog_info program{};
+    std::uint32_t size = sizeof link;
+    if (bpf_obj_get_info_by_fd(iterator_link(), &link, &size) != 0)
+        return fail_errno("escort_tasks", "read", errno);
+    const int ours = bpf_program__fd(object_->progs.escort_tasks);
+    size = sizeof program;
+    if (bpf_obj_get_info_by_fd(ours, &program, &size) != 0) return fail_errno("escort_tasks", "read", errno);
+    if (link.prog_id == program.id) return false;
+    if (bpf_link_update(iterator_link(), ours, nullptr) != 0)
+        return fail_errno("escort_tasks", "put back", errno);
+    return true;
+}
+
 Programs::Repair Programs::repair() {
     Repair repair;
     const auto check = [&](const std::string& name, const std::string& path, int fd) {
-        if (pinned(path)) return;
+        const auto there = pin_inode(path);
+        auto& ours = pin_inodes_[path];
+        if (there && ours == 0) ours = *there; // the first look
+        if (there && *there == ours) return;
         repair.missing.push_back(name);
         if (!repair.status) return;
         repair.status = prepare_pins(pins_);
         if (!repair.status) return;
-        if (!pinned(folder_) && ::mkdir(folder_.c_str(), 0700) != 0)
+        (void)remove_pins(path); // what somebody has put in its place
+        if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
             repair.status = fail_errno(folder_, "create", errno);
         else if (bpf_obj_pin(fd, path.c_str()) != 0)
             repair.status = fail_errno(path, "pin", errno);
+        else
+            ours = pin_inode(path).value_or(0);
     };
     for (const auto& link : links_)
         check(link.name, folder_ + "/" + link.name, link.fd.get());
@@ -327,6 +350,10 @@ Programs::Repair Programs::repair() {
     bpf_object__for_each_map(map, object_->obj) {
         if (!bpf_map__is_internal(map))
             check(bpf_map__name(map), map_pin(pins_, bpf_map__name(map)), bpf_map__fd(map));
+    }
+    if (auto put = restore_iterator(); !put || *put) {
+        repair.missing.emplace_back("escort_tasks");
+        if (!put) repair.status = tl::unexpected(put.error());
     }
     if (acting() != generation_) {
         repair.missing.emplace_back("owner");

@@ -12,6 +12,7 @@
 #include "kernel/object.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -79,7 +80,8 @@ class Programs {
     [[nodiscard]] int adjust() const;
 
     struct Repair {
-        // Pins that somebody had removed; "owner": another set was to act; "clock": it stood still.
+        // Pins that somebody had removed or replaced; "escort_tasks": it had another program; "owner":
+        // another set was to act; "clock": it stood still.
         std::vector<std::string> missing;
         Status status; // of putting them back
     };
@@ -97,13 +99,15 @@ class Programs {
     Status set_adopting(bool adopting) const;
     [[nodiscard]] std::uint64_t acting() const; // generation of the set that acts; 0: none
     Status act() const;
+    [[nodiscard]] Result<bool> restore_iterator() const;
 
     Object object_;
     std::vector<HookLink> links_;
     std::string pins_;
     std::string folder_; // of this set's pins
     std::uint64_t generation_ = 0;
-    bool clock_late_ = false; // as the last repair() found it
+    std::map<std::string, std::uint64_t> pin_inodes_; // by path, since the first repair()
+    bool clock_late_ = false;                         // as the last repair() found it
     HookSet hooks_ = HookSet::none;
     ClockKind clock_ = ClockKind::none;
     bool adopted_ = false;

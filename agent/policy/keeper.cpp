@@ -25,8 +25,12 @@ LoadedPolicies PolicyKeeper::reload(const std::string& folder) {
         if (const auto kept = write_kept_files(folder_, judged.sources); !kept)
             report(loaded.diagnostics, Severity::warning, kept.error());
     }
-    if (loaded.origin != PolicyOrigin::none) in_force_ = loaded.set;
+    if (loaded.origin != PolicyOrigin::none) in_force_ = Kept{loaded.set, std::move(judged.sources)};
     return std::move(loaded);
+}
+
+Status PolicyKeeper::keep_again() const {
+    return in_force_ ? write_kept_files(folder_, in_force_->sources) : Status{};
 }
 
 PolicyKeeper::Judged PolicyKeeper::judge(const std::string& folder) const {
@@ -37,7 +41,7 @@ PolicyKeeper::Judged PolicyKeeper::judge(const std::string& folder) const {
     // An empty set is what a fresh installation starts with; later it takes a file to say that it is meant.
     const bool needs_last = !set || (set->policies.empty() && !set->allow_empty);
     auto last = needs_last ? kept_set(out) : std::nullopt;
-    const bool refused = !set || (needs_last && (has_errors(out) || (last && !last->policies.empty())));
+    const bool refused = !set || (needs_last && (has_errors(out) || (last && !last->set.policies.empty())));
     if (set && refused)
         out.push_back({Severity::error, Place{folder, 0, 0},
                        "no policy files: the last good set stays in force",
@@ -47,14 +51,15 @@ PolicyKeeper::Judged PolicyKeeper::judge(const std::string& folder) const {
         judged.loaded.origin = PolicyOrigin::fresh;
         judged.sources = std::move(*sources);
     } else if (last) {
-        judged.loaded.set = std::move(*last);
+        judged.loaded.set = std::move(last->set);
+        judged.sources = std::move(last->sources);
         judged.loaded.origin = PolicyOrigin::kept;
     }
     return judged;
 }
 
-std::optional<PolicySet> PolicyKeeper::kept_set(Diagnostics& out) const {
-    const auto sources = read_kept_files(folder_);
+std::optional<PolicyKeeper::Kept> PolicyKeeper::kept_set(Diagnostics& out) const {
+    auto sources = read_kept_files(folder_);
     if (!sources) {
         report(out, Severity::error, sources.error());
         return in_force_;
@@ -62,7 +67,7 @@ std::optional<PolicySet> PolicyKeeper::kept_set(Diagnostics& out) const {
     if (!*sources) return in_force_;
     Diagnostics found;
     auto set = parse_policies(**sources, found);
-    if (set) return set; // its warnings were told when it was fresh
+    if (set) return Kept{std::move(*set), std::move(**sources)}; // its warnings were told when it was fresh
     out.insert(out.end(), found.begin(), found.end());
     return in_force_;
 }

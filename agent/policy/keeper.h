@@ -37,19 +37,27 @@ class PolicyKeeper {
     // can't be written to state is a warning: the set is in force all the same.
     [[nodiscard]] LoadedPolicies reload(const std::string& folder);
 
+    // Writes the files of the set in force once more, over what somebody has made of them. Nothing where none
+    // is.
+    [[nodiscard]] Status keep_again() const;
+
     // What reload() would return; keeps nothing.
     [[nodiscard]] LoadedPolicies preview(const std::string& folder) const;
 
   private:
+    struct Kept {
+        PolicySet set;
+        PolicySources sources;
+    };
     struct Judged {
         LoadedPolicies loaded;
-        PolicySources sources; // when fresh
+        PolicySources sources; // of loaded.set
     };
     [[nodiscard]] Judged judge(const std::string& folder) const;
-    [[nodiscard]] std::optional<PolicySet> kept_set(Diagnostics& out) const;
+    [[nodiscard]] std::optional<Kept> kept_set(Diagnostics& out) const;
 
     std::string folder_;
-    std::optional<PolicySet> in_force_; // for when state can't be written or read
+    std::optional<Kept> in_force_; // for when state can't be written or read
 };
 
 } // namespace escort

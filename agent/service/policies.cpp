@@ -15,6 +15,7 @@ namespace escort {
 
 namespace {
 
+constexpr const char* kStateHint = "check space and permissions of the state folder";
 constexpr std::size_t kAccountsLimit = std::size_t{32} << 20;
 
 std::string accounts_file(const PolicyPaths& paths) {
@@ -110,7 +111,7 @@ void Policies::save_added() {
     for (const auto& account : rulebook_.added_accounts())
         lines += encode_account(std::optional(account)) + "\n";
     if (auto saved = write_file_atomically(added_file(paths_), lines, 0600); !saved)
-        health_.degrade("state", saved.error().text(), "check space and permissions of the state folder");
+        health_.degrade("state", saved.error().text(), kStateHint);
 }
 
 void Policies::reload(Done done) {
@@ -121,6 +122,10 @@ void Policies::reload(Done done) {
     pending_->loaded = std::move(loaded);
     pending_->done.push_back(std::move(done));
     refresh();
+}
+
+void Policies::keep_again() {
+    if (auto kept = keeper_.keep_again(); !kept) health_.degrade("state", kept.error().text(), kStateHint);
 }
 
 void Policies::preview(Previewed done) {
@@ -172,8 +177,8 @@ void Policies::take_accounts(const Result<AccountsAnswer>& answer) {
         health_.degrade("state", kept.error().text(), "check space and permissions of the state folder");
     if (pending_)
         put_in_force();
-    else if (rulebook_.set_accounts(accounts_) && on_change)
-        on_change();
+    else if (const auto& tell = rulebook_.set_accounts(accounts_) ? on_change : on_renewed; tell)
+        tell();
     asked_.clear();
     tell_health(answer, asked);
     renew_added();

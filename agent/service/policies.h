@@ -40,6 +40,8 @@ class Policies {
     // rulebook as it would be; a refused set is the last good one.
     using Previewed = std::function<void(const PolicyReload&, const Rulebook& next)>;
     void preview(Previewed done);
+    // The last good set's files in state once more, over what somebody has made of them.
+    void keep_again();
     // Looks the accounts of the set in force up again.
     void refresh();
     // The set waits for a look-up that takes too long: it goes into force with what is known of its accounts.
@@ -54,6 +56,9 @@ class Policies {
 
     // The rulebook has changed.
     std::function<void()> on_change;
+    // The accounts were asked for again, and are the same; whom a directory does not list may be another's
+    // now.
+    std::function<void()> on_renewed;
     // The uid was looked up: it is a principal now, it is none, or nobody can say.
     enum class Found { principal, nobody, unknown };
     std::function<void(std::uint32_t, Found)> on_looked_up;

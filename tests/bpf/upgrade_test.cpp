@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <csignal>
 #include <cstring>
 #include <doctest/doctest.h>
@@ -220,7 +221,7 @@ TEST_CASE(
     CHECK(kernel.state.verdict(two)->flags == ESCORT_VERDICT_DEAD);
 }
 
-TEST_CASE("upgrade: removed pins are put back, and until then nothing was detached") {
+TEST_CASE("upgrade: removed and replaced pins are put back, and until then nothing was detached") {
     Kernel kernel;
     kernel.rules(0);
     CHECK(kernel.programs.repair().missing.empty());
@@ -230,9 +231,48 @@ TEST_CASE("upgrade: removed pins are put back, and until then nothing was detach
     CHECK(repaired.status);
     CHECK(repaired.missing.size() > 10);
     CHECK(kernel.programs.repair().missing.empty());
+
+    const std::string verdicts = map_pin(pins(), "verdicts");
+    const std::string newtask = pinned_sets(pins()).at(0).folder + "/escort_newtask";
+    REQUIRE(std::filesystem::remove(verdicts));
+    REQUIRE(bpf_obj_pin(kernel.programs.map("sessions"), verdicts.c_str()) == 0);
+    REQUIRE(std::filesystem::remove(newtask));
+    std::filesystem::create_symlink("/etc/hosts", newtask);
+    repaired = kernel.programs.repair();
+    CHECK(repaired.status);
+    CHECK(repaired.missing == std::vector<std::string>{"escort_newtask", "verdicts"});
+    CHECK(kernel.programs.repair().missing.empty());
+
     const Kernel next(Pins::adopted);
     CHECK(next.programs.adopted());
     CHECK(run([] { become(kSupport); }) == -SIGKILL);
+}
+
+TEST_CASE("upgrade: another program in the place of the one that lists tasks is put right") {
+    Kernel kernel;
+    kernel.rules(60'000);
+    const Child member([] { become(kSupport), stay(); });
+    const auto id = session_of(kernel, member);
+    CHECK(labelled(kernel, id) == 1);
+    const bpf_insn nothing[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_ITER);
+    options.attach_btf_id = static_cast<__u32>(libbpf_find_vmlinux_btf_id("task", BPF_TRACE_ITER));
+    const Fd other(bpf_prog_load(BPF_PROG_TYPE_TRACING, "nothing", "GPL", nothing, 2, &options));
+    REQUIRE(other.valid());
+    REQUIRE(bpf_link_update(kernel.programs.iterator_link(), other.get(), nullptr) == 0);
+    CHECK(labelled(kernel, id) == 0); // the attack works until it is seen
+    CHECK(kernel.programs.repair().missing == std::vector<std::string>{"escort_tasks"});
+    CHECK(labelled(kernel, id) == 1);
+}
+
+TEST_CASE("upgrade: no link of ours can be detached") {
+    const Kernel kernel;
+    for (const auto& link : kernel.programs.links()) {
+        CAPTURE(link.name);
+        CHECK(bpf_link_detach(link.fd.get()) != 0);
+    }
 }
 
 TEST_CASE("upgrade: a set that is told to act no more is put right") {

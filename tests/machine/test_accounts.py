@@ -136,3 +136,14 @@ def test_a_group_that_is_not_there_yet(host, fresh_account):
         assert not enters(host, FRESH)
     finally:
         host.run("groupdel later-group")
+
+
+def test_who_is_nobody_is_asked_for_again_once_accounts_are(host):
+    """A directory that lists nobody may have put him into a support group since."""
+    def asked() -> int:
+        host.run("setpriv --reuid alice --clear-groups true")
+        return host.ask("status")["counters"].get("unknown_uid", 0)
+    wait_for(lambda: asked() == asked(), 10, "alice known as nobody")
+    before = asked()
+    host.run(["touch", "/etc/group"])
+    wait_for(lambda: asked() > before, 10, "the question once more")

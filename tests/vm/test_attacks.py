@@ -82,6 +82,25 @@ def test_opening_a_map_of_the_agent(vm, tenant):
     assert not vm.exists(SAID)
 
 
+def test_trampolines_switched_off(vm):
+    """The hooks are attached and don't run any more: it is seen, and the daemon takes others."""
+    begin = vm.journal_end()
+    approval = product.approve(vm, ACCOUNT)
+    login = vm.login(ACCOUNT, "sudo sysctl -w kernel.ftrace_enabled=0; sudo sleep 100")
+    try:
+        vm.wait_for(lambda: vm.journal("tamper", after=begin), 20, "tamper")
+        assert "kernel.ftrace_enabled is 0" in vm.journal("tamper", after=begin)[0]["MESSAGE"]
+        vm.wait_for(login.over, 20, "the end of the session")
+        vm.wait_for(lambda: vm.escortctl("status", check=False).code == 0, 20, "a healthy daemon")
+        assert vm.ask("status")["hooks"] == "tracepoints"
+        assert vm.ask("doctor")["proven"]
+    finally:
+        login.close()
+        vm.run("sysctl -w kernel.ftrace_enabled=1; systemctl restart escortd", timeout=60)
+        product.revoke(vm, approval)
+    assert vm.ask("status")["hooks"] == "fentry"
+
+
 def test_becoming_the_account_by_a_32_bit_call(vm):
     """threats.md I13; hooks that are not by system call see it."""
     uid = vm.run(["id", "-u", ACCOUNT]).out.strip()

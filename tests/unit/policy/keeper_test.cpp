@@ -176,6 +176,28 @@ TEST_CASE("keeper: a state that can't be trusted is refused, and said to be") {
     CHECK(names_of(f.after_reboot().set) == "c ");
 }
 
+TEST_CASE("keeper: what was made of the kept files is written over") {
+    const Fixture f;
+    f.policies.write("10.yaml", policy("a"));
+    PolicyKeeper keeper(f.state.path());
+    CHECK(keeper.keep_again()); // nothing to write yet
+    CHECK_FALSE(std::filesystem::exists(f.state.path("policies")));
+    const auto first = keeper.reload(f.policies.path());
+    f.policies.write("10.yaml", "]");
+    for (int round = 0; round < 2;
+         ++round) { // with the fresh set's files in memory, then with the kept one's
+        std::filesystem::remove_all(f.state.path("policies"));
+        f.state.write("policies", "what somebody has put there");
+        CHECK_FALSE(keeper.keep_again());
+        std::filesystem::remove(f.state.path("policies"));
+        REQUIRE(keeper.keep_again());
+        const auto rebooted = f.after_reboot();
+        CHECK(rebooted.origin == PolicyOrigin::kept);
+        CHECK(rebooted.set.sha256 == first.set.sha256);
+        CHECK(keeper.reload(f.policies.path()).origin == PolicyOrigin::kept);
+    }
+}
+
 TEST_CASE("keeper: a set that can't be kept is in force all the same, with a warning") {
     const Fixture f;
     f.policies.write("10.yaml", policy("a"));
