@@ -41,16 +41,18 @@ def run(host: Host, count: int, every_us: int, budget: int, arguments: bool) -> 
     record = f"record: {{exec_per_minute: {budget}, arguments: {str(arguments).lower()}}}\n"
     product.set_policy(host, product.policy("enforce") + record)
     before, spent, end = host.ask("status")["counters"], daemon_seconds(host), host.journal_end()
-    login = host.ssh(ACCOUNT, f"{EXECS} {count} {every_us}", timeout=600)
+    one = f"{EXECS} {count // 2} {2 * every_us}"  # two processes: each alone makes some 1,700 a second
+    login = host.ssh(ACCOUNT, f"{one} & {one}; wait", timeout=600)
     assert login.ok, login.err
-    answer = json.loads(login.out)
+    answers = [json.loads(line) for line in login.out.splitlines()]
+    seconds = max(each["seconds"] for each in answers)
     time.sleep(2)  # the ring is empty again
     spent = daemon_seconds(host) - spent
     after = host.ask("status")["counters"]
     counted = {name: after.get(name, 0) - before.get(name, 0) for name in COUNTERS}
     written = len(host.journal("session_exec", after=end))
-    rate = answer["execs"] / answer["seconds"]
-    print(f"{rate:>7.0f}/s {budget:>7} {100 * spent / answer['seconds']:>9.1f} % "
+    rate = sum(each["execs"] for each in answers) / seconds
+    print(f"{rate:>7.0f}/s {budget:>7} {100 * spent / seconds:>9.1f} % "
           f"{counted['exec_recorded']:>9} {written:>9} {counted['exec_over_budget']:>9} {counted['activity_full']:>9} "
           f"{counted['ring_full']:>10}", flush=True)
 

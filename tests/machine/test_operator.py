@@ -265,9 +265,11 @@ def test_break_glass_without_escort_ticket_and_approver(host, denied, newcomer, 
     assert denied(account=newcomer, action="refuse")[-1]["ESCORT_REASON"] == "no_approval"
 
 
-def test_break_glass_cures_no_place(host, denied, newcomer, broker):
+@pytest.mark.parametrize("publish", ["approve", "breakglass"])
+def test_nobody_gets_in_from_a_denied_place(host, denied, newcomer, broker, publish):
+    """threats.md I12; break-glass cures no place."""
     product.set_policy(host, policy(*STRICT))
-    broker.breakglass(newcomer, engineer_in("CA"))
+    getattr(broker, publish)(newcomer, engineer_in("CA"))
     assert not host.ssh(newcomer, "touch", CANARY).ok
     assert not host.exists(CANARY)
     assert denied(account=newcomer)[0]["ESCORT_REASON"] == "location_denied"

@@ -76,8 +76,9 @@ def test_its_root_is_the_hosts_and_its_network_is_none(host):
 
 def test_a_bpf_filesystem_taken_away_is_mounted_again_and_holds_all_it_held(host):
     product.approve(host, "azsupport")
-    login = host.login("azsupport", "sleep 100")
-    (session,) = wait_for(lambda: product.sessions(host, "azsupport"), 15, "the session")
+    login = host.login("azsupport", "echo here; exec sleep 100")
+    assert login.process.stdout.readline() == "here\n"  # until then its sshd is root
+    (session,) = product.sessions(host, "azsupport")
     pins = "cd /sys/fs/bpf/escortd && find . -type f | sort"
     before, begin = host.run(pins).out, host.journal_end()
     host.run("umount -l /sys/fs/bpf")

@@ -9,11 +9,14 @@ namespace {
 // Rows that some kernels hold less of.
 constexpr Threat kSyscalls{
     "I13", "own PID namespace, 32-bit calls", Held::partly,
-    "these hooks don't see a 32-bit set*uid call: such a task is found at its next fork, exec or scan"};
+    "these hooks don't see a 32-bit set*uid call: such a task is found at its next fork or exec, or by the "
+    "look that a starting daemon takes"};
 constexpr Threat kCapability{
     "I5", "sudo -u, runuser, setpriv", Held::partly,
     "these hooks ask for CAP_SETUID: a root program that takes the account's effective uid first, and its "
-    "real one without the capability, is found at its next fork, exec or scan"};
+    "real one without the capability, is found at its next fork or exec, or by the look that a starting "
+    "daemon "
+    "takes"};
 constexpr Threat kAttachCapability{
     "O9", "ptrace or /proc/PID/mem into others", Held::partly,
     "these hooks see ptrace(2) and process_vm_*(2) of another account's processes; /proc/PID/mem, and root's "
@@ -24,6 +27,10 @@ constexpr Threat kKernelUnseen{
     "O10", "as root: new units, containers, kernel", Held::partly,
     "files that others take orders from are seen; modules, a next kernel, and "
     "what a session asks of PID 1 or of a container daemon are not: needs trampolines, and tier deny"};
+constexpr Threat kOldSignals{
+    "O2", "fork bomb during the kill", Held::partly,
+    "this kernel can't signal a child at its birth: one that finds no memory for its label beside 4,096 "
+    "others without, or sleeps under a pid that its session has chosen, may outlive the session"};
 constexpr Threat kCopy{"A4", "lists replayed or withheld, clock set", Held::partly,
                        "a restored snapshot goes on with the windows that it had: the kernel doesn't tell of "
                        "it (CONFIG_VMGENID, with trampolines)"};
@@ -96,7 +103,10 @@ const std::vector<Threat>& threats() {
         {"A4", "lists replayed or withheld, clock set"},
         {"A5", "broker down or hostile"},
         {"A6", "event flood"},
-        {"A7", "journald, disk, memory, descriptors gone"},
+        {"A7", "journald, disk, memory, descriptors gone", Held::partly,
+         "a host follows 16,384 sessions: who runs already when a policy comes, and finds no room, lives "
+         "until "
+         "his next exec or until there is some (the condition `room`)"},
         {"A8", "malformed input"},
         {"A9", "an ordinary user on the sockets"},
         {"B1", "everybody else's processes"},
@@ -128,6 +138,8 @@ std::vector<Threat> not_held(const Means& means) {
             open.push_back(threat);
         else if (id == "A4" && !means.copies)
             open.push_back(kCopy);
+        else if (id == "O2" && means.clock != "task_work" && means.clock != "timer") // both since 6.13
+            open.push_back(kOldSignals);
         else if (id == "I13" && means.hooks == "tracepoints")
             open.push_back(kSyscalls);
         else if (id == "I5" && means.hooks == "capability")

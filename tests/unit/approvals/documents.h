@@ -4,6 +4,7 @@
 #include "approvals/document.h"
 #include "approvals/signing.h"
 #include "approvals/trust.h"
+#include "moments.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -12,17 +13,15 @@
 
 namespace escort::test {
 
-constexpr std::int64_t kT0 = 1'767'225'600;
-constexpr const char* kIss = "https://broker.example.gov";
 const nlohmann::json kRemoved(nlohmann::json::value_t::discarded); // a value that changed() takes out
 
 // `from` with the value at a JSON pointer replaced, or taken out.
 inline std::string changed(nlohmann::json from, const std::string& pointer, const nlohmann::json& value) {
-    const nlohmann::json::json_pointer at(pointer);
+    const nlohmann::json::json_pointer place(pointer);
     if (value.is_discarded())
-        from.at(at.parent_pointer()).erase(at.back());
+        from.at(place.parent_pointer()).erase(place.back());
     else
-        from[at] = value;
+        from[place] = value;
     return from.dump();
 }
 

@@ -13,12 +13,9 @@
 
 namespace escort::test::store_host {
 
-inline Moment at(std::int64_t s) {
-    return {kT0 + s, static_cast<std::uint64_t>(1000 + s) * kNsPerSecond};
-}
 // The wall clock may be wrong; CLOCK_BOOTTIME is not.
 inline ClockReading clocks(std::int64_t s) {
-    return {kT0 + s, static_cast<std::uint64_t>(1000 + (s > 0 ? s : 0)) * kNsPerSecond};
+    return {kT0 + s, at(s > 0 ? s : 0).boot_ns};
 }
 
 // A host's folders and a store over them; restart() is a new daemon on the same disk.

@@ -1,6 +1,6 @@
 // The ledger's ways of finding an approval: by account, by unit, by id, over lists that come and go.
 #include "core/ledger.h"
-#include "core/moments.h"
+#include "moments.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // One approval revoked by an event.
 #include "core/ledger.h"
-#include "core/moments.h"
+#include "moments.h"
 
 #include <doctest/doctest.h>
 

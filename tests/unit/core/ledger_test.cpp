@@ -1,5 +1,5 @@
 #include "core/ledger.h"
-#include "core/moments.h"
+#include "moments.h"
 
 #include <doctest/doctest.h>
 

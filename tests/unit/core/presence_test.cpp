@@ -1,5 +1,5 @@
-#include "core/moments.h"
 #include "core/presence.h"
+#include "moments.h"
 
 #include <doctest/doctest.h>
 

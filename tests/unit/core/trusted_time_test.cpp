@@ -1,5 +1,5 @@
-#include "core/moments.h"
 #include "core/trusted_time.h"
+#include "moments.h"
 
 #include <doctest/doctest.h>
 

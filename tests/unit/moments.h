@@ -1,4 +1,4 @@
-// The moments that the tests of core/ are about: seconds from one point of trusted time, CLOCK_BOOTTIME in
+// The moments that tests of approvals are about: seconds from one point of trusted time, CLOCK_BOOTTIME in
 // step.
 #pragma once
 
