@@ -67,6 +67,7 @@ class Daemon {
     [[nodiscard]] bool is_own_job(const FolderChange& change) const;
     void changed_by(const FolderChange& change);
     void write_state_again();
+    [[nodiscard]] std::string kept_policies() const;
     void left_behind_by(const GuardedFolder& folder, const FolderChange& change);
     void told_of_mask(const FolderChange& change);
     void confine();
@@ -88,7 +89,7 @@ class Daemon {
     void arm_deadline();
     void watch_wall_clock();
     void check_kernel();
-    bool lost_trampolines();
+    void leave_lost_trampolines();
     void mount_bpffs();
     void told_of_tampering(const std::string& what, const std::string& why);
     bool hear_ring();
@@ -132,6 +133,7 @@ class Daemon {
     std::vector<Source> sources_;
     Source tick_, deadline_, clock_source_, settle_, changed_, activity_source_;
     unsigned settle_looks_ = 0;
+    bool state_touched_ = false;        // by somebody else; written again at the next tick
     std::vector<KernelRule> rules_;     // in force
     std::vector<std::string> tampered_; // what the last look at the kernel found changed
     std::uint64_t ticks_ = 0;

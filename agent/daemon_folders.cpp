@@ -14,10 +14,10 @@ namespace escort {
 
 namespace {
 
-// A unit of ours that is a link to /dev/null now (systemd.unit(5)).
-bool masks_a_unit_of_ours(const FolderChange& change) {
+// Our unit is a link to /dev/null now (systemd.unit(5)).
+bool masks_our_unit(const FolderChange& change) {
     std::error_code error;
-    return change.file.starts_with("escort") && change.folder.ends_with("/systemd/system") &&
+    return change.file == "escortd.service" && change.folder.ends_with("/systemd/system") &&
            std::filesystem::read_symlink(change.folder + "/" + change.file, error) == "/dev/null";
 }
 
@@ -27,9 +27,13 @@ bool masks_a_unit_of_ours(const FolderChange& change) {
 // there is judged by its signature alone.) Then those that programs outside a session take orders from.
 void Daemon::watch_folders() {
     const auto& paths = agent_.settings.paths;
+    (void)::mkdir(kept_policies().c_str(), 0700); // made later it would be watched by nobody
     for (const auto& folder : {paths.policies, paths.trust, paths.breakglass, paths.state,
-                               paths.state + "/documents", paths.state + "/policies", paths.outbox}) {
-        auto watch = FolderWatch::open(loop_.get(), folder, FolderWatch::Watched::files,
+                               paths.state + "/documents", kept_policies(), paths.outbox}) {
+        // A folder of the state in another's place would be watched by nobody.
+        const auto watched =
+            folder == paths.state ? FolderWatch::Watched::entries : FolderWatch::Watched::files;
+        auto watch = FolderWatch::open(loop_.get(), folder, watched,
                                        [this](const FolderChange& change) { changed_by(change); });
         if (watch)
             watches_.push_back(std::move(*watch));
@@ -71,9 +75,13 @@ bool Daemon::is_own_job(const FolderChange& change) const {
     return governed && governed->account == change.file;
 }
 
+std::string Daemon::kept_policies() const {
+    return agent_.settings.paths.state + "/policies";
+}
+
 // `systemctl mask`: the link is made by PID 1, whoever asked.
 void Daemon::told_of_mask(const FolderChange& change) {
-    const auto ended = agent_.sessions ? agent_.sessions->end_stoppers() : std::vector<std::string>();
+    const auto ended = agent_.sessions ? agent_.sessions->end_stoppers("mask") : std::vector<std::string>();
     agent_.journal->write(tamper(
         "agent",
         fmt::format("{} is masked{}", change.file,
@@ -94,7 +102,7 @@ void Daemon::left_behind_by(const GuardedFolder& folder, const FolderChange& cha
     if (!folder.guards(change.file)) return;
     const auto id = session_of(change);
     if (!id) {
-        if (masks_a_unit_of_ours(change)) told_of_mask(change);
+        if (masks_our_unit(change)) told_of_mask(change);
         return; // else the host's own business
     }
     if (folder.governed_allowed && is_own_job(change)) return;
@@ -108,11 +116,11 @@ void Daemon::left_behind_by(const GuardedFolder& folder, const FolderChange& cha
 }
 
 void Daemon::changed_by(const FolderChange& change) {
+    const bool of_state = change.folder.starts_with(agent_.settings.paths.state);
+    if (of_state) state_touched_ = true;
     if (change.lost) return told_of_tampering("files", change.folder + ": more changes than could be read");
     const std::string file = change.folder + "/" + change.file;
     const auto id = session_of(change);
-    const bool of_state = change.folder.starts_with(agent_.settings.paths.state);
-    if (of_state) write_state_again();
     if (id) {
         const bool ended = agent_.sessions->end_attacker(*id);
         agent_.journal->write(tamper("files",
@@ -125,17 +133,21 @@ void Daemon::changed_by(const FolderChange& change) {
     if (!of_state) return;
     const std::string who = "process " + std::to_string(change.pid);
     if (change.pidfd.valid() || !agent_.sessions)
-        agent_.journal->write(tamper(
-            "state", file + " was changed by " + who + ", which is of no support session",
-            "find out who did it; what is in memory is in force, and is written again sooner or later"));
+        agent_.journal->write(
+            tamper("state", file + " was changed by " + who + ", which is of no support session",
+                   "find out who did it; what is in memory is in force, and is written again"));
     else
         told_of_tampering("state", file + " was changed by " + who + ", which has gone");
 }
 
+// Once for all changes of a second: each write waits for the disk.
 void Daemon::write_state_again() {
+    if (!std::exchange(state_touched_, false)) return;
     save_sessions();
     (void)agent_.store->save_time(agent_.time->now());
-    agent_.policies->keep_again();
+    state_touched_ = !agent_.policies->keep_again();
+    for (const auto& watch : watches_)
+        if (watch->folder() == kept_policies()) watch->mark_again(); // it may be a new one by now
 }
 
 } // namespace escort

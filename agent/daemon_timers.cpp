@@ -96,6 +96,7 @@ void Daemon::tick() {
         if (const auto* told = agent_.courier->events()) agent_.events->delivered(told->delivered);
         agent_.events->tick(now.boot_ns);
     }
+    write_state_again();
     check_copy();
     push_rules(); // windows that have begun
     if (agent_.sessions) {
@@ -187,27 +188,30 @@ int Daemon::on_clock_set(sd_event_source*, int fd, std::uint32_t, void* self) {
 }
 
 // Trampolines are entered by way of ftrace: with `sysctl kernel.ftrace_enabled=0` they are attached, and none
-// of them runs (register_ftrace_function(), ftrace_enable_sysctl()).
-bool Daemon::lost_trampolines() {
-    if (settle_) return true; // on the way out
-    if (agent_.programs->hooks() != HookSet::fentry) return false;
+// of them runs (register_ftrace_function(), ftrace_enable_sysctl()). The next start takes what does run.
+void Daemon::leave_lost_trampolines() {
+    if (settle_ || agent_.programs->hooks() != HookSet::fentry) return;
     const auto enabled = read_file("/proc/sys/kernel/ftrace_enabled", 16);
-    if (!enabled || !enabled->starts_with('0')) return false;
-    told_of_tampering("kernel",
-                      "kernel.ftrace_enabled is 0: the hooks `fentry` don't run any more, and the daemon "
-                      "starts again with others");
+    if (!enabled || !enabled->starts_with('0')) return;
+    told_of_tampering(
+        "kernel",
+        "kernel.ftrace_enabled is 0: the hooks `fentry` don't run any more, and the daemon starts again "
+        "with others, which see less (until `sysctl kernel.ftrace_enabled=1` and `systemctl restart "
+        "escortd`)");
     on_settle(nullptr, 0, this); // systemd starts it again (Restart=always)
-    return true;
 }
 
 // Are our programs attached, pinned and acting, and do the maps hold what we wrote there?
 void Daemon::check_kernel() {
-    if (!agent_.programs || lost_trampolines()) return;
+    if (!agent_.programs) return;
+    leave_lost_trampolines();
     const auto repair = agent_.programs->repair();
     std::vector<std::string> found = agent_.kernel->restore();
     end_the_dead();
-    for (const auto& name : repair.missing)
-        found.push_back("the pin of " + name);
+    for (const auto& name : repair.missing) {
+        const bool pinless = name == "owner" || name == "clock" || name == "escort_tasks";
+        found.push_back((pinless ? "" : "the pin of ") + name);
+    }
     if (!repair.status) {
         agent_.health->degrade("pins", repair.status.error().text(), repair.status.error().hint);
         if (user_managers_) mount_bpffs(); // then the next look puts the pins back

@@ -7,7 +7,8 @@
  *
  * Sees what a call is about to do, not what came of it: after this check only lack of memory or another
  * security module can refuse it. Doesn't see a task take a real uid that it has as effective or saved one
- * already: that needs no capability. Its next exec shows it. x86-64 alone. Included by escort.bpf.c. */
+ * already: that needs no capability. Its next exec or fork shows it. x86-64 alone. Included by escort.bpf.c.
+ */
 #pragma once
 
 #include "attack.h"

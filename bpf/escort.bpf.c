@@ -220,13 +220,15 @@ int escort_setresuid(struct trace_event_raw_sys_exit* ctx) {
 }
 
 /* Without trampolines a task can have come to a real uid unseen (capability.h; a 32-bit system call). It is
- * found before it multiplies: its child, which is made already, at its own first exec or fork. */
-static __always_inline void find_unseen(struct task_struct* task) {
+ * found before it multiplies. true: it is a principal. */
+static __always_inline bool find_unseen(struct task_struct* task) {
     const struct cred* cred = task->cred;
     __u32 uid = BPF_CORE_READ(cred, uid.val);
     void* inner = get_rules();
 
-    if (inner && find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) on_identity(task, cred, uid);
+    if (!inner || !find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) return false;
+    on_identity(task, cred, uid);
+    return true;
 }
 
 /* ---- Fork: the label is inherited here, since this hook sees every kind of new task (io_uring workers
@@ -239,8 +241,8 @@ int BPF_PROG(escort_newtask, struct task_struct* child, __u64 clone_flags) {
     struct escort_session* session;
     struct escort_decision decision;
 
+    if (!id && looks_at_forks && find_unseen(parent)) id = session_of(parent);
     if (!id) {
-        if (looks_at_forks) find_unseen(parent);
         inherit_unit(parent, child);
         return 0;
     }
@@ -292,15 +294,16 @@ static __always_inline bool on_unit_exec(struct task_struct* task, struct linux_
     return true;
 }
 
-/* Has this exec, which did gain something (bprm_fill_uid()), gained the effective uid? The file's mode may be
- * another by now than the one that the kernel went by, so its owner says it, too; with binfmt_misc's flag C
- * it is the file's, not its interpreter's. Else it was a set-group-ID program, or one with capabilities. */
+/* Has this exec gained the effective uid? `per_clear` says that it gained something, or changed its profile.
+ * The file's mode may be another by now than the one that the kernel went by (bprm_fill_uid()), so its owner
+ * says it, too; with binfmt_misc's flag C the file that counted is gone, and its interpreter is what runs.
+ * Else it was a set-group-ID program, or one with capabilities. */
 static __always_inline bool is_set_user_id(struct linux_binprm* bprm, __u32 euid) {
     struct inode* file = BPF_CORE_READ(bprm, file, f_inode);
-    struct inode* executable = BPF_CORE_READ(bprm, executable, f_inode);
 
+    if (!(BPF_CORE_READ(bprm, per_clear) & PER_CLEAR_ON_SETID)) return false;
     return BPF_CORE_READ(file, i_mode) & S_ISUID || BPF_CORE_READ(file, i_uid.val) == euid ||
-           (executable && BPF_CORE_READ(executable, i_uid.val) == euid);
+           BPF_CORE_READ_BITFIELD_PROBED(bprm, execfd_creds);
 }
 
 /* ---- Exec: an ended session goes no further; rule 2 (set-user-ID programs); and a task that took a
@@ -319,9 +322,8 @@ static __always_inline int judge_exec(struct task_struct* task, struct linux_bin
         if (get_units_since() && on_unit_exec(task, bprm)) return 0;
         uid = BPF_CORE_READ(cred, uid.val);
         if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) {
-            if (!(BPF_CORE_READ(bprm, per_clear) & PER_CLEAR_ON_SETID)) return 0;
             uid = BPF_CORE_READ(cred, euid.val);
-            if (!find_rule(inner, ESCORT_RULE_PRINCIPAL, uid) || !is_set_user_id(bprm, uid)) return 0;
+            if (!is_set_user_id(bprm, uid) || !find_rule(inner, ESCORT_RULE_PRINCIPAL, uid)) return 0;
         }
     }
     return on_identity(task, cred, uid);

@@ -26,7 +26,7 @@ struct {
 
 /* The generation of this set: set by the daemon before it loads. */
 const volatile __u64 own_generation = 0;
-/* Is escort_capable in this set? Set by the daemon before it loads. */
+/* Are there ways to a uid that this set does not see? Set by the daemon before it loads. */
 const volatile bool looks_at_forks = false;
 
 /* On a group leader: the session that one of its threads opened before it did (a process that changes its

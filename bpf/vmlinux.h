@@ -192,8 +192,8 @@ enum kernel_read_file_id {
     READING_MODULE_COMPRESSED = 8, /* later kernels */
 };
 struct linux_binprm {
-    struct file* executable;
     struct file* file;
+    unsigned int execfd_creds : 1;
     unsigned int per_clear;
     const char* filename;
     const char* interp;

@@ -336,7 +336,7 @@ Programs::Repair Programs::repair() {
         if (!repair.status) return;
         repair.status = prepare_pins(pins_);
         if (!repair.status) return;
-        (void)remove_pins(path); // what somebody has put in its place
+        if (::unlink(path.c_str()) != 0) ::rmdir(path.c_str()); // what somebody has put in its place
         if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
             repair.status = fail_errno(folder_, "create", errno);
         else if (bpf_obj_pin(fd, path.c_str()) != 0)
@@ -353,7 +353,7 @@ Programs::Repair Programs::repair() {
     }
     if (auto put = restore_iterator(); !put || *put) {
         repair.missing.emplace_back("escort_tasks");
-        if (!put) repair.status = tl::unexpected(put.error());
+        if (!put && repair.status) repair.status = tl::unexpected(put.error());
     }
     if (acting() != generation_) {
         repair.missing.emplace_back("owner");

@@ -62,14 +62,20 @@ Result<std::unique_ptr<FolderWatch>> FolderWatch::open(sd_event* loop, std::stri
                                             FAN_REPORT_PIDFD,
                                         O_RDONLY | O_CLOEXEC));
     if (!watch->events_.valid()) return fail_errno(path, "watch", errno);
-    const std::uint64_t changes = watched == Watched::entries ? kChanges | FAN_CREATE | FAN_ONDIR : kChanges;
-    if (::fanotify_mark(watch->events_.get(), FAN_MARK_ADD | FAN_MARK_ONLYDIR, changes | FAN_EVENT_ON_CHILD,
-                        AT_FDCWD, path.c_str()) != 0)
-        return fail_errno(path, "watch", errno);
+    watch->watched_ = watched;
+    if (auto marked = watch->mark(); !marked) return tl::unexpected(marked.error());
     const int added =
         sd_event_add_io(loop, &watch->source_, watch->events_.get(), EPOLLIN, on_readable, watch.get());
     if (added < 0) return fail_errno(path, "watch", -added);
     return watch;
+}
+
+Status FolderWatch::mark() const {
+    const std::uint64_t changes = watched_ == Watched::entries ? kChanges | FAN_CREATE | FAN_ONDIR : kChanges;
+    if (::fanotify_mark(events_.get(), FAN_MARK_ADD | FAN_MARK_ONLYDIR, changes | FAN_EVENT_ON_CHILD,
+                        AT_FDCWD, folder_.c_str()) != 0)
+        return fail_errno(folder_, "watch", errno);
+    return {};
 }
 
 int FolderWatch::on_readable(sd_event_source*, int, std::uint32_t, void* self) {

@@ -36,13 +36,19 @@ class FolderWatch {
     FolderWatch& operator=(const FolderWatch&) = delete;
     ~FolderWatch();
 
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+    // For a folder that may have been removed and made again. Where it is the same, nothing changes.
+    void mark_again() const { (void)mark(); }
+
   private:
     FolderWatch(std::string folder, Changed changed);
+    [[nodiscard]] Status mark() const;
     void read_events();
     static int on_readable(sd_event_source*, int, std::uint32_t, void* self);
 
     std::string folder_;
     Changed changed_;
+    Watched watched_ = Watched::files;
     Fd events_;
     sd_event_source* source_ = nullptr;
 };

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -40,6 +41,10 @@ void add_arguments(std::vector<AllowedCall>& calls) {
     calls.push_back({"socket",
                      "addresses of connections where pidfd_getfd is forbidden",
                      {is(0, AF_NETLINK), is(2, NETLINK_SOCK_DIAG)}});
+
+    calls.push_back({"fanotify_mark",
+                     "a folder of our own that was removed and made again is watched again",
+                     {is(1, FAN_MARK_ADD | FAN_MARK_ONLYDIR)}});
 
     // Processes of our own.
     calls.push_back({"clone",

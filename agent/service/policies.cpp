@@ -124,8 +124,13 @@ void Policies::reload(Done done) {
     refresh();
 }
 
-void Policies::keep_again() {
-    if (auto kept = keeper_.keep_again(); !kept) health_.degrade("state", kept.error().text(), kStateHint);
+bool Policies::keep_again() {
+    const auto kept = keeper_.keep_again();
+    if (kept)
+        health_.recover("state: policies");
+    else
+        health_.degrade("state: policies", kept.error().text(), kStateHint);
+    return kept.has_value();
 }
 
 void Policies::preview(Previewed done) {
@@ -173,8 +178,7 @@ void Policies::take_accounts(const Result<AccountsAnswer>& answer) {
     const AccountsAnswer asked = fresh;
     accounts_ = merge(accounts_, std::move(fresh));
     const auto kept = write_file_atomically(accounts_file(paths_), encode_accounts(accounts_), 0600);
-    if (!kept)
-        health_.degrade("state", kept.error().text(), "check space and permissions of the state folder");
+    if (!kept) health_.degrade("state", kept.error().text(), kStateHint);
     if (pending_)
         put_in_force();
     else if (const auto& tell = rulebook_.set_accounts(accounts_) ? on_change : on_renewed; tell)

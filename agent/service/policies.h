@@ -40,8 +40,9 @@ class Policies {
     // rulebook as it would be; a refused set is the last good one.
     using Previewed = std::function<void(const PolicyReload&, const Rulebook& next)>;
     void preview(Previewed done);
-    // The last good set's files in state once more, over what somebody has made of them.
-    void keep_again();
+    // The last good set's files in state once more, over what somebody has made of them. false: it could not
+    // be (condition `state: policies`).
+    bool keep_again();
     // Looks the accounts of the set in force up again.
     void refresh();
     // The set waits for a look-up that takes too long: it goes into force with what is known of its accounts.

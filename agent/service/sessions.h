@@ -109,9 +109,9 @@ class Sessions {
     // Ends one that the kernel has marked dead for an attack, where the word of it was lost.
     void end_unheard_attacker(std::uint64_t id);
     // Ends every enforced session that is just now asking PID 1 for something (systemctl waits for its
-    // answer): for the moment at which the agent is told to stop. Their names; they are dead when this
-    // returns.
-    std::vector<std::string> end_stoppers();
+    // answer), with `word` among its arguments: for the moment at which the agent is told to stop, or masked.
+    // Their names; they are dead when this returns.
+    std::vector<std::string> end_stoppers(std::string_view word = "");
     // `done` is called when nothing of it runs any more. false: no such live session.
     [[nodiscard]] bool freeze(std::uint64_t id, const ByHand& by, Freezer::Done done);
     [[nodiscard]] bool thaw(std::uint64_t id, const ByHand& by);

@@ -2,12 +2,15 @@
 // tier `kill` the act is not refused: it is seen, and the session is over.
 #include "service/sessions.h"
 
+#include "base/file.h"
 #include "enforce/sweep.h"
 #include "output/records.h"
 
 namespace escort {
 
 namespace {
+
+constexpr std::size_t kArgumentsRead = 64 << 10;
 
 bool is_root(const escort_task& task) {
     return (task.flags & ESCORT_TASK_GONE) == 0 && (task.uid == 0 || task.euid == 0);
@@ -71,16 +74,18 @@ bool Sessions::end_attacker(std::uint64_t id) {
     return true;
 }
 
-std::vector<std::string> Sessions::end_stoppers() {
+std::vector<std::string> Sessions::end_stoppers(std::string_view word) {
     std::vector<std::string> names;
     const auto tasks = kernel_.labelled(0);
     if (!tasks) return names;
     for (const auto& task : *tasks) {
         const std::string comm = task.comm;
         if ((task.flags & ESCORT_TASK_GONE) != 0 || (comm != "systemctl" && comm != "busctl")) continue;
+        const auto arguments = read_file("/proc/" + std::to_string(task.tgid) + "/cmdline", kArgumentsRead);
+        if (!word.empty() && (!arguments || arguments->find(word) == std::string::npos)) continue;
         if (!end_attacker(task.id)) continue;
         names.push_back(session_name(task.id));
-        (void)sweep(kernel_, task.id); // the loop won't turn again
+        (void)sweep(kernel_, task.id); // the loop may not turn again
     }
     return names;
 }

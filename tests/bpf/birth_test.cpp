@@ -109,8 +109,8 @@ namespace {
 // A copy of a program that belongs to the account, set-user-ID, on a file system of its own.
 class AccountsProgram {
   public:
-    explicit AccountsProgram(const std::string& of)
-        : folder_(std::string(std::getenv("ESCORT_TEST_BPFFS")) + "-setuid"), file_(folder_ + "/program") {
+    explicit AccountsProgram(const std::string& of, const std::string& name = "program")
+        : folder_(std::string(std::getenv("ESCORT_TEST_BPFFS")) + "-setuid"), file_(folder_ + "/" + name) {
         mkdir(folder_.c_str(), 0755);
         REQUIRE(mount("tmpfs", folder_.c_str(), "tmpfs", 0, nullptr) == 0);
         REQUIRE(system(("cp " + of + " " + file_).c_str()) == 0);
@@ -129,7 +129,50 @@ class AccountsProgram {
     std::string folder_, file_;
 };
 
+// A handler of binfmt_misc for files that end with its own name, with flag C: what runs is the interpreter,
+// with what the file gives.
+class Handler {
+  public:
+    explicit Handler(const std::string& interpreter)
+        : folder_(std::string(std::getenv("ESCORT_TEST_BPFFS")) + "-binfmt") {
+        mkdir(folder_.c_str(), 0755);
+        REQUIRE(mount("none", folder_.c_str(), "binfmt_misc", 0, nullptr) == 0);
+        write("/" + std::string(kName), "-1"); // of a run that was cut off
+        REQUIRE(write("/register", std::string(":") + kName + ":E::" + kName + "::" + interpreter + ":C"));
+    }
+    ~Handler() {
+        write("/" + std::string(kName), "-1");
+        umount2(folder_.c_str(), MNT_DETACH);
+        rmdir(folder_.c_str());
+    }
+    Handler(const Handler&) = delete;
+    Handler& operator=(const Handler&) = delete;
+    static constexpr const char* kName = "escort-bpf-tests";
+
+  private:
+    bool write(const std::string& file, const std::string& text) const {
+        const Fd fd(open((folder_ + file).c_str(), O_WRONLY | O_CLOEXEC));
+        return fd.valid() && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    }
+    std::string folder_;
+};
+
 } // namespace
+
+TEST_CASE("birth: a set-user-ID file of the account that is run by binfmt_misc with its credentials") {
+    Kernel kernel;
+    kernel.rules(0);
+    const Handler handler("/bin/true");
+    const AccountsProgram file("/bin/true", std::string("program.") + Handler::kName);
+    const auto exec = [&] {
+        become(kTenant);
+        execl(file.path(), "file", nullptr);
+        _exit(7);
+    };
+    CHECK(run(exec) == -SIGKILL);
+    kernel.rules(0, Mode::observe);
+    CHECK(run(exec) == 0);
+}
 
 TEST_CASE("birth: a set-user-ID program of the account") {
     Kernel kernel;

@@ -64,9 +64,16 @@ TEST_CASE(
               take_uid();
               execl("/bin/true", "true", nullptr);
           }) == -SIGKILL);
+    int from_child[2];
+    REQUIRE(pipe(from_child) == 0);
     CHECK(run([&] {
               take_uid();
-              if (fork() == 0) _exit(0);
-              _exit(3);
+              if (fork() != 0) _exit(3);
+              usleep(100'000);
+              _exit(static_cast<int>(write(from_child[1], "x", 1)));
           }) == -SIGKILL);
+    close(from_child[1]);
+    char byte = 0;
+    CHECK(read(from_child[0], &byte, 1) == 0); // the child is dead, too
+    close(from_child[0]);
 }

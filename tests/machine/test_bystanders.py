@@ -209,7 +209,7 @@ class Conversation(ctypes.Structure):
     _fields_ = [("talk", ctypes.c_void_p), ("data", ctypes.c_void_p)]
 handle = ctypes.c_void_p()
 assert pam.pam_start(b"other", sys.argv[1].encode(), ctypes.byref(Conversation()), ctypes.byref(handle)) == 0
-pam.pam_setcred(handle, 2)
+assert pam.pam_setcred(handle, 2) == 0
 open("/run/asked", "w").close()
 time.sleep(60)
 """

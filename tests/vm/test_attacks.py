@@ -1,6 +1,7 @@
 """Where the kernel has trampolines: a session as root that reaches for the kernel, or for other people's processes."""
 
 import contextlib
+import json
 
 import pytest
 from testhost import native, product
@@ -84,6 +85,10 @@ def test_opening_a_map_of_the_agent(vm, tenant):
 
 def test_trampolines_switched_off(vm):
     """The hooks are attached and don't run any more: it is seen, and the daemon takes others."""
+    def hooks() -> str:
+        status = vm.escortctl("status", "--json", check=False)
+        return json.loads(status.out)["hooks"] if status.out else ""
+
     begin = vm.journal_end()
     approval = product.approve(vm, ACCOUNT)
     login = vm.login(ACCOUNT, "sudo sysctl -w kernel.ftrace_enabled=0; sudo sleep 100")
@@ -91,8 +96,7 @@ def test_trampolines_switched_off(vm):
         vm.wait_for(lambda: vm.journal("tamper", after=begin), 20, "tamper")
         assert "kernel.ftrace_enabled is 0" in vm.journal("tamper", after=begin)[0]["MESSAGE"]
         vm.wait_for(login.over, 20, "the end of the session")
-        vm.wait_for(lambda: vm.escortctl("status", check=False).code == 0, 20, "a healthy daemon")
-        assert vm.ask("status")["hooks"] == "tracepoints"
+        vm.wait_for(lambda: hooks() in ("capability", "tracepoints"), 20, "other hooks")
         assert vm.ask("doctor")["proven"]
     finally:
         login.close()

@@ -9,14 +9,12 @@ namespace {
 // Rows that some kernels hold less of.
 constexpr Threat kSyscalls{
     "I13", "own PID namespace, 32-bit calls", Held::partly,
-    "these hooks don't see a 32-bit set*uid call: such a task is found at its next fork or exec, or by the "
-    "look that a starting daemon takes"};
+    "these hooks don't see a 32-bit set*uid call: such a task is found at its next fork or exec, or "
+    "when a daemon starts"};
 constexpr Threat kCapability{
     "I5", "sudo -u, runuser, setpriv", Held::partly,
     "these hooks ask for CAP_SETUID: a root program that takes the account's effective uid first, and its "
-    "real one without the capability, is found at its next fork or exec, or by the look that a starting "
-    "daemon "
-    "takes"};
+    "real one without the capability, is found at its next fork or exec, or when a daemon starts"};
 constexpr Threat kAttachCapability{
     "O9", "ptrace or /proc/PID/mem into others", Held::partly,
     "these hooks see ptrace(2) and process_vm_*(2) of another account's processes; /proc/PID/mem, and root's "
@@ -104,9 +102,9 @@ const std::vector<Threat>& threats() {
         {"A5", "broker down or hostile"},
         {"A6", "event flood"},
         {"A7", "journald, disk, memory, descriptors gone", Held::partly,
-         "a host follows 16,384 sessions: who runs already when a policy comes, and finds no room, lives "
+         "a host follows 16,384 sessions: who runs already when a policy comes, and finds no room, lives on "
          "until "
-         "his next exec or until there is some (the condition `room`)"},
+         "an exec finds some"},
         {"A8", "malformed input"},
         {"A9", "an ordinary user on the sockets"},
         {"B1", "everybody else's processes"},
