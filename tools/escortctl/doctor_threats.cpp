@@ -102,9 +102,8 @@ const std::vector<Threat>& threats() {
         {"A5", "broker down or hostile"},
         {"A6", "event flood"},
         {"A7", "journald, disk, memory, descriptors gone", Held::partly,
-         "a host follows 16,384 sessions: who runs already when a policy comes, and finds no room, lives on "
-         "until "
-         "an exec finds some"},
+         "a host follows 16,384 sessions: who runs already when a policy comes, and finds no room, lives "
+         "until his next exec or until there is some"},
         {"A8", "malformed input"},
         {"A9", "an ordinary user on the sockets"},
         {"B1", "everybody else's processes"},

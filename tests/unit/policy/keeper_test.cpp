@@ -184,8 +184,8 @@ TEST_CASE("keeper: what was made of the kept files is written over") {
     CHECK_FALSE(std::filesystem::exists(f.state.path("policies")));
     const auto first = keeper.reload(f.policies.path());
     f.policies.write("10.yaml", "]");
-    for (int round = 0; round < 2;
-         ++round) { // with the fresh set's files in memory, then with the kept one's
+    // With the fresh set's files in memory, then with the kept one's.
+    for (int round = 0; round < 2; ++round) {
         std::filesystem::remove_all(f.state.path("policies"));
         f.state.write("policies", "what somebody has put there");
         CHECK_FALSE(keeper.keep_again());
