@@ -1,4 +1,4 @@
-"""escortctl doctor: proof on a good host, and none where a hook is gone or the daemon is down."""
+"""escortctl doctor: proof on a good host, and none where the daemon is down (without programs: test_gate_down.py)."""
 
 import json
 

@@ -52,6 +52,26 @@ def test_attaching_to_a_process_outside(vm, tenant, way):
     assert not vm.exists(SAID)
 
 
+def test_attaching_to_another_session_of_the_account(vm):
+    """As the account itself, which needs no root for it: each session is judged by its own approval."""
+    vm.run("sysctl -q kernel.yama.ptrace_scope=0", check=False)  # or that refuses it
+    begin, approval = vm.journal_end(), product.approve(vm, ACCOUNT)
+    one = vm.login(ACCOUNT, "echo $$; exec cat")
+    pid = one.process.stdout.readline().strip()
+    other = vm.login(ACCOUNT, f"{native.THERE}/attack attach {pid}; exec cat")
+    try:
+        vm.wait_for(other.over, 30, "the end of the session")
+        told = vm.wait_for(lambda: vm.journal("tamper", after=begin), 20, "tamper")
+        assert "attached to a process outside of the session" in told[0]["MESSAGE"]
+        one.say("still here")
+        assert one.process.stdout.readline() == "still here\n"
+    finally:
+        product.revoke(vm, approval)
+        one.close()
+        other.close()
+        vm.wait_for(lambda: not product.sessions(vm, ACCOUNT), 20, "the sessions' end")
+
+
 @pytest.mark.parametrize("way", ["module", "module-file", "kexec"])
 def test_loading_code_into_the_kernel(vm, way):
     begin = vm.journal_end()
