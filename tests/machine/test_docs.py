@@ -43,7 +43,7 @@ def test_build_commands_exist(path):
         assert os.access(REPO / command.split()[0], os.X_OK), command
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/getting-started.md", "docs/courier.md", "docs/session-events.md"])
+@pytest.mark.parametrize("path", ["README.md", "docs/getting-started.md", "docs/courier.md", "docs/session-events.md", "docs/performance.md"])
 def test_links_lead_somewhere(path):
     text = (REPO / path).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
