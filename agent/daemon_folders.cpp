@@ -85,9 +85,9 @@ void Daemon::told_of_mask(const FolderChange& change) {
     agent_.journal->write(tamper(
         "agent",
         fmt::format("{} is masked{}", change.file,
-                    ended.empty() ? std::string("; no support session was seen to ask for it")
-                                  : "; ended for it, as support sessions that asked for it: " +
-                                        fmt::format("{}", fmt::join(ended, ", "))),
+                    ended.empty() ? "; no support session was seen to ask for it"
+                                  : fmt::format("; ended for it, as support sessions that asked for it: {}",
+                                                fmt::join(ended, ", "))),
         "`systemctl unmask " + change.file + "`; until then it does not start again once it has stopped"));
 }
 

@@ -10,7 +10,11 @@ namespace escort {
 
 namespace {
 
-constexpr std::size_t kArgumentsRead = 64 << 10;
+// Does the word stand among the process's arguments? false, too, where it has gone.
+bool has_argument(std::uint32_t pid, std::string_view word) {
+    const auto arguments = read_file("/proc/" + std::to_string(pid) + "/cmdline", std::size_t{64} << 10);
+    return arguments && arguments->find(word) != std::string::npos;
+}
 
 bool is_root(const escort_task& task) {
     return (task.flags & ESCORT_TASK_GONE) == 0 && (task.uid == 0 || task.euid == 0);
@@ -81,8 +85,7 @@ std::vector<std::string> Sessions::end_stoppers(std::string_view word) {
     for (const auto& task : *tasks) {
         const std::string comm = task.comm;
         if ((task.flags & ESCORT_TASK_GONE) != 0 || (comm != "systemctl" && comm != "busctl")) continue;
-        const auto arguments = read_file("/proc/" + std::to_string(task.tgid) + "/cmdline", kArgumentsRead);
-        if (!word.empty() && (!arguments || arguments->find(word) == std::string::npos)) continue;
+        if (!word.empty() && !has_argument(task.tgid, word)) continue;
         if (!end_attacker(task.id)) continue;
         names.push_back(session_name(task.id));
         (void)sweep(kernel_, task.id); // the loop may not turn again

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <optional>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -159,25 +160,18 @@ class Handler {
 
 } // namespace
 
-TEST_CASE("birth: a set-user-ID file of the account that is run by binfmt_misc with its credentials") {
+TEST_CASE(
+    "birth: a set-user-ID program of the account, or a file that binfmt_misc runs with its credentials") {
     Kernel kernel;
     kernel.rules(0);
-    const Handler handler("/bin/true");
-    const AccountsProgram file("/bin/true", std::string("program.") + Handler::kName);
-    const auto exec = [&] {
-        become(kTenant);
-        execl(file.path(), "file", nullptr);
-        _exit(7);
-    };
-    CHECK(run(exec) == -SIGKILL);
-    kernel.rules(0, Mode::observe);
-    CHECK(run(exec) == 0);
-}
-
-TEST_CASE("birth: a set-user-ID program of the account") {
-    Kernel kernel;
-    kernel.rules(0);
-    const AccountsProgram program("/bin/true");
+    std::string name = "program";
+    std::optional<Handler> handler;
+    SUBCASE("a program") {}
+    SUBCASE("a file") {
+        handler.emplace("/bin/true");
+        name += std::string(".") + Handler::kName;
+    }
+    const AccountsProgram program("/bin/true", name);
     const auto exec = [&] {
         become(kTenant);
         execl(program.path(), "true", nullptr);

@@ -169,6 +169,12 @@ def test_a_thread_that_takes_the_account_does_not_end_its_daemon(host, programs,
     wait_for(lambda: not product.sessions(host, ACCOUNT), 10, "no session that is left")
 
 
+def becomes(host, unit: str, folder: str) -> bool:
+    """A job of the unit, in that slice, becomes the account: does it live to its end?"""
+    return host.run(["systemd-run", "-q", "--wait", f"--unit={unit}", f"--slice={folder}", *BECOME, "touch", CANARY],
+                    check=False).ok
+
+
 CORES = r"system-systemd\x2dcoredump.slice"
 
 
@@ -176,16 +182,14 @@ CORES = r"system-systemd\x2dcoredump.slice"
                                               ("systemd-coredump@1-2-3", CORES)])
 def test_services_that_authenticate_the_account(host, unit, folder):
     """threats.md B8: exempt without being named in the policy; and who stores the core of what has crashed."""
-    in_unit = ["systemd-run", "-q", "--wait", f"--unit={unit}", f"--slice={folder}", *BECOME, "touch", CANARY]
-    assert host.run(in_unit, check=False).ok
+    assert becomes(host, unit, folder)
     assert host.exists(CANARY)
     assert not product.sessions(host, ACCOUNT)
 
 
 def test_such_a_services_name_elsewhere_is_none(host):
     for unit, folder in (("sssd", "user.slice"), ("systemd-coredump@1-2-3", "system.slice"), ("evil", CORES)):
-        in_unit = ["systemd-run", "-q", "--wait", f"--unit={unit}", f"--slice={folder}", *BECOME, "touch", CANARY]
-        assert not host.run(in_unit, check=False).ok
+        assert not becomes(host, unit, folder)
         assert not host.exists(CANARY)
 
 
@@ -203,7 +207,7 @@ def test_a_container_with_the_hosts_pids_is_none_of_the_host(host, programs):
 
 # A daemon that asks PAM in an account's name and stays what it is: a print server does.
 ASKS_PAM = """
-import ctypes, subprocess, sys, time
+import ctypes, sys, time
 pam = ctypes.CDLL("libpam.so.0")
 class Conversation(ctypes.Structure):
     _fields_ = [("talk", ctypes.c_void_p), ("data", ctypes.c_void_p)]
